@@ -78,7 +78,7 @@ function timeClaim(database) {
   return database.rolledBack(async (client) => {
     const sentAt = performance.now();
     const { rows } = await client.query(
-      `SELECT * FROM claim_batch_items('00000000-0000-0000-0000-000000000000', ${SLOTS}, ${SLOTS}, '{}', '{}',
+      `SELECT * FROM claim_waiting_items('00000000-0000-0000-0000-000000000000', ${SLOTS}, ${SLOTS}, '{}', '{}',
          gen_random_uuid(), 60)`,
     );
     const ms = performance.now() - sentAt;

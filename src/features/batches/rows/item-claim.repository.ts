@@ -41,7 +41,7 @@ export class ItemClaimRepository {
   constructor(private readonly prisma: PrismaService) {}
 
   /**
-   * Claims waiting items (see `claim_batch_items` in the migrations).
+   * Claims waiting items (see `claim_waiting_items` in the migrations).
    * @returns the items, and the owner to continue after, which is the first one after all had their turn
    */
   async claimItems(request: ClaimRequest): Promise<{
@@ -119,4 +119,4 @@ export class ItemClaimRepository {
 
 const CLAIM = `SELECT batch_id AS "batchId", line, user_id AS "userId", api_key_id AS "apiKeyId", endpoint, request, lane,
     attempts, next_owner AS "nextOwner"
-  FROM claim_batch_items($1::uuid, $2::int, $3::int, $4::text[], $5::uuid[], $6::uuid, $7::int)`;
+  FROM claim_waiting_items($1::uuid, $2::int, $3::int, $4::text[], $5::uuid[], $6::uuid, $7::int)`;

@@ -24,7 +24,7 @@ const user = setUpUser(api, 'test');
 beforeAll(async () => {
   const [row] = await query(
     api.database,
-    `SELECT pg_get_functiondef('claim_batch_items'::regproc) AS definition`,
+    `SELECT pg_get_functiondef('claim_waiting_items'::regproc) AS definition`,
   );
   const definition = String(row?.['definition']);
   const idle = definition.replace(/\nBEGIN\n/, '\nBEGIN RETURN;\n');

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { FIRST_OWNER } from '../../../../src/features/batches/rows/item-claim.repository.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 
 /** Number of calls: PostgreSQL keeps the plan of a statement after some of them. */
@@ -21,6 +22,111 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** Inserts accounts, each with running batches of waiting items, and returns their ids in order. */
+async function insertAccounts(
+  names: readonly string[],
+  {
+    batches,
+    items,
+    columns = {},
+  }: { batches: number; items: number; columns?: { lanes?: string; most?: number } },
+): Promise<string[]> {
+  const { lanes = '{openai}', most = null } = columns;
+  const { rows } = await client.query<{ id: string }>(
+    `INSERT INTO users (id, email, password_hash)
+     SELECT gen_random_uuid(), name || '@example.com', 'none' FROM unnest($1::text[]) AS name RETURNING id`,
+    [names],
+  );
+  const ids = rows.map(({ id }) => id).toSorted();
+  await client.query(
+    `INSERT INTO batches (id, user_id, api, endpoint, status, total, lanes, max_concurrency, expires_at)
+     SELECT gen_random_uuid(), id, 'parley', '/v1/chat/completions', 'queued', $2, $3, $4, now() + interval '1 day'
+     FROM unnest($1::uuid[]) AS id, generate_series(1, $5)`,
+    [ids, items, lanes, most, batches],
+  );
+  await client.query(
+    `INSERT INTO batch_items (batch_id, line, user_id, custom_id, request, lane)
+     SELECT id, line, user_id, line::text, '{}', lanes[1 + line % cardinality(lanes)]
+     FROM batches, generate_series(1, total) AS line WHERE user_id = ANY ($1::uuid[])`,
+    [ids],
+  );
+  return ids;
+}
+
+/** Claims items, and returns the rows of the function. */
+async function claimItems(
+  slots: number,
+  { after = FIRST_OWNER, ownerSlots = 500 }: { after?: string | null; ownerSlots?: number } = {},
+): Promise<readonly { user_id: string | null; batch_id: string | null; next_owner: string | null }[]> {
+  const { rows } = await client.query<{ user_id: string; batch_id: string; next_owner: string | null }>(
+    `SELECT user_id, batch_id, next_owner FROM claim_waiting_items($1, $2, $3, '{}', '{}', gen_random_uuid(), 60)`,
+    [after, slots, ownerSlots],
+  );
+  return rows;
+}
+
+/** Runs a test in a transaction that is rolled back. */
+async function rolledBack(run: () => Promise<void>): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await run();
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+/** Returns the number of rows of each owner. */
+function countOwners(rows: readonly { user_id: string | null }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { user_id: owner } of rows) counts[String(owner)] = (counts[String(owner)] ?? 0) + 1;
+  return counts;
+}
+
+it('a claim serves owners evenly and in turn, and what one of them does not need goes to the others', async () => {
+  await rolledBack(async () => {
+    const [first, second, third] = await insertAccounts(['a', 'b', 'c'], { batches: 2, items: 5 });
+    if (first === undefined || second === undefined || third === undefined) throw new Error('No accounts.');
+    const two = await claimItems(2);
+    expect(countOwners(two)).toEqual({ [first]: 1, [second]: 1 });
+    expect(two.map(({ next_owner: next }) => next)).toEqual([second, second]);
+    // The third one is the last: the next claim begins with the first owner again.
+    const rest = await claimItems(2, { after: second });
+    expect(countOwners(rest)).toEqual({ [third]: 2 });
+    expect(rest.map(({ next_owner: next }) => next)).toEqual([null, null]);
+    // They have 1, 1 and 2 now.
+    await client.query(`UPDATE users SET disabled_at = now() WHERE id = $1`, [first]);
+    expect(countOwners(await claimItems(6, { ownerSlots: 3 }))).toEqual({ [second]: 2, [third]: 1 });
+    expect(await claimItems(2, { after: first, ownerSlots: 3 })).toMatchObject([
+      { user_id: null, next_owner: third },
+    ]);
+    await client.query(`UPDATE users SET disabled_at = NULL WHERE id = $1`, [first]);
+    // They have 1, 3 and 3 now.
+    expect(countOwners(await claimItems(8, { ownerSlots: 5 }))).toEqual({
+      [first]: 4,
+      [second]: 2,
+      [third]: 2,
+    });
+    const { rows } = await client.query(
+      `SELECT DISTINCT status, started_at IS NOT NULL AS started FROM batches WHERE id IN (
+         SELECT batch_id FROM batch_items WHERE lease_until IS NOT NULL)`,
+    );
+    expect(rows).toEqual([{ status: 'running', started: true }]);
+  });
+});
+
+it('a claim takes no more items of a batch than its max_concurrency, whatever their providers', async () => {
+  await rolledBack(async () => {
+    await insertAccounts(['a'], {
+      batches: 1,
+      items: 12,
+      columns: { lanes: '{openai,anthropic,ollama}', most: 4 },
+    });
+    expect(await claimItems(3)).toHaveLength(3);
+    expect(await claimItems(6)).toHaveLength(1);
+    expect(await claimItems(6)).toEqual([]);
+  });
+});
+
 it('claims and results read items by an index, also with plans from before there were items', async () => {
   const [userId, batchId] = [randomUUID(), randomUUID()];
   await client.query(
@@ -34,7 +140,7 @@ it('claims and results read items by an index, also with plans from before there
   );
   const claim = async (): Promise<readonly { line: number | null }[]> => {
     const { rows } = await client.query<{ line: number | null }>(
-      `SELECT line FROM claim_batch_items('00000000-0000-0000-0000-000000000000', 2, 500, '{}', '{}', $1, 60)`,
+      `SELECT line FROM claim_waiting_items('00000000-0000-0000-0000-000000000000', 2, 500, '{}', '{}', $1, 60)`,
       [userId],
     );
     return rows;

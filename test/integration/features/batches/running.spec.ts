@@ -300,7 +300,7 @@ it('of many concurrent claims each item has one owner, and no limit of a batch i
     Array.from({ length: 30 }, () =>
       query(
         api.database,
-        `SELECT line FROM claim_batch_items('${FIRST_OWNER}', 10, 1000, '{}', '{}', gen_random_uuid(), 60)
+        `SELECT line FROM claim_waiting_items('${FIRST_OWNER}', 10, 1000, '{}', '{}', gen_random_uuid(), 60)
          WHERE batch_id = $1`,
         [row?.['id']],
       ),
