@@ -3,7 +3,7 @@ import type { AppError } from '../../common/errors.js';
 import { sendStream } from './response-stream.js';
 
 export interface LineStreamOptions {
-  /** Produces the lines, each with its line end; the signal aborts when the client disconnects. */
+  /** Produces the lines, one or several at once, each with its line end; the signal aborts when the client disconnects. */
   readonly lines: (signal: AbortSignal) => AsyncIterable<string>;
   /** Returns the object that reports a failure in mid-stream. */
   readonly failure: (error: AppError) => object;

@@ -7,7 +7,10 @@ import { type ResultForm, toResultBody } from './batch-result.mapper.js';
 import { type BatchKey, BatchService } from './batch.service.js';
 
 /** Number of results that are read at once for a stream. */
-const STREAM_PAGE = 200;
+const STREAM_PAGE = 100;
+
+/** Size of a piece of a stream, in characters; the line that reaches it is the last one in the piece. */
+const PIECE_CHARACTERS = 16 * 2 ** 10;
 
 /** Selects results. */
 export interface ResultFilter {
@@ -48,7 +51,8 @@ export class BatchResultsService {
   }
 
   /**
-   * Opens the results of a batch as lines of JSON. They are read in pages, as the caller takes them.
+   * Opens the results of a batch as lines of JSON. They are read in pages, as the caller takes them, and each piece of
+   * the stream has whole lines.
    * @throws NotFoundError also while the lines are read, if the batch is deleted in the meantime
    */
   async openLines(
@@ -71,7 +75,7 @@ export class BatchResultsService {
       const results = await this.items.readResults(batch, { afterLine, limit: STREAM_PAGE, statuses });
       const last = results.at(-1);
       if (last === undefined) break;
-      for (const result of results) yield `${JSON.stringify(toResultBody(result, form))}\n`;
+      yield* joinLines(results, form);
       afterLine = last.line;
     }
     // The rows of a deleted batch disappear in the middle of the input: nobody may take what is left for all of it.
@@ -85,4 +89,18 @@ export class BatchResultsService {
   ): Promise<boolean> {
     return (await this.items.readResults(batch, { afterLine, limit: 1, statuses })).length > 0;
   }
+}
+
+/**
+ * Returns the lines of results in pieces: a write for each line costs more than the line itself.
+ */
+function* joinLines(results: readonly ItemResult[], form: ResultForm): Generator<string> {
+  let piece = '';
+  for (const result of results) {
+    piece += `${JSON.stringify(toResultBody(result, form))}\n`;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
 }

@@ -28,7 +28,7 @@ interface ItemRow extends Omit<ItemResult, 'usage'> {
   readonly outputTokens: number;
   readonly cachedTokens: number;
   readonly reasoningTokens: number;
-  readonly costMicroUsd: bigint;
+  readonly costMicroUsd: string;
   readonly unpricedAttempts: number;
 }
 
@@ -45,28 +45,35 @@ export class BatchItemRepository {
     { id, userId }: BatchRef,
     { afterLine, limit, statuses = ITEM_END_STATUSES }: ResultSlice,
   ): Promise<ItemResult[]> {
-    const rows = await this.prisma.run(
-      (client) => client.$queryRaw<ItemRow[]>`
-        SELECT line, custom_id AS "customId", status::text, response_status AS "responseStatus",
-          request_id AS "requestId", response, error_code AS "errorCode", error_message AS "errorMessage",
-          input_tokens AS "inputTokens", output_tokens AS "outputTokens", cached_tokens AS "cachedTokens",
-          reasoning_tokens AS "reasoningTokens", cost_micro_usd AS "costMicroUsd",
-          unpriced_attempts AS "unpricedAttempts"
-        FROM (
-          SELECT *, sum(octet_length(response)) OVER (ORDER BY line) AS bytes, row_number() OVER (ORDER BY line) AS place
-          FROM (
-            SELECT * FROM batch_items
-            WHERE batch_id = ${id}::uuid AND user_id = ${userId}::uuid AND line > ${afterLine}::int
-              AND status = ANY(${[...statuses]}::batch_item_status[])
-            ORDER BY line LIMIT ${limit}
-          ) page
-        ) measured
-        WHERE bytes <= ${PAGE_BYTES}::int OR bytes IS NULL OR place = 1
-        ORDER BY line`,
-    );
+    const rows = await this.prisma.query<ItemRow>(READ_RESULTS, [
+      id,
+      userId,
+      afterLine,
+      statuses,
+      limit,
+      PAGE_BYTES,
+    ]);
     return rows.map(toItemResult);
   }
 }
+
+/** A statement of its own, not one of Prisma's engine, which copies each value several times. */
+const READ_RESULTS = `
+  SELECT line, custom_id AS "customId", status::text, response_status AS "responseStatus",
+    request_id AS "requestId", response, error_code AS "errorCode", error_message AS "errorMessage",
+    input_tokens AS "inputTokens", output_tokens AS "outputTokens", cached_tokens AS "cachedTokens",
+    reasoning_tokens AS "reasoningTokens", cost_micro_usd AS "costMicroUsd", unpriced_attempts AS "unpricedAttempts"
+  FROM (
+    SELECT *, sum(octet_length(response)) OVER (ORDER BY line) AS bytes, row_number() OVER (ORDER BY line) AS place
+    FROM (
+      SELECT * FROM batch_items
+      WHERE batch_id = $1::uuid AND user_id = $2::uuid AND line > $3::int
+        AND status = ANY($4::batch_item_status[])
+      ORDER BY line LIMIT $5::int
+    ) page
+  ) measured
+  WHERE bytes <= $6::int OR bytes IS NULL OR place = 1
+  ORDER BY line`;
 
 /** Inserts items of a batch, in statements of bounded size. */
 export async function insertItems(
@@ -127,6 +134,13 @@ function toItemResult(row: ItemRow): ItemResult {
   } = row;
   return {
     ...result,
-    usage: { inputTokens, outputTokens, cachedTokens, reasoningTokens, costMicroUsd, unpricedAttempts },
+    usage: {
+      inputTokens,
+      outputTokens,
+      cachedTokens,
+      reasoningTokens,
+      costMicroUsd: BigInt(costMicroUsd),
+      unpricedAttempts,
+    },
   };
 }
