@@ -47,8 +47,9 @@ async function asOwnBatch({ database }, id, run) {
 
 /**
  * Compares the memory of a server for a batch of many lines with that for one of 500: the greatest resident memory in
- * each phase. The batches run in one process, first the one with the few lines; a fresh process does each of the other
- * phases, so that what ran before does not hide what it needs.
+ * each phase. The batches run in one process, first the one with the few lines. A fresh process does each of the other
+ * phases, so that what ran before does not hide what it needs, and for both batches: the memory of two processes that
+ * have done the same differs by more than the goal.
  * @param {import('./deployment.mjs').Environment} environment
  */
 export async function measureMemory(environment, { lines }) {
@@ -61,9 +62,9 @@ export async function measureMemory(environment, { lines }) {
     const small = await measureRun(deployment, run, SMALL);
     const large = await measureRun(deployment, run, lines);
     for (const [phase, read] of Object.entries(RESULT_PHASES)) {
+      await deployment.restart();
+      await warmUp(run);
       for (const batch of [small, large]) {
-        await deployment.restart();
-        await warmUp(run);
         await measurePhase(deployment, batch, phase, () => read(run, batch.id));
       }
     }
