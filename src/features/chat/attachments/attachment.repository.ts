@@ -10,7 +10,7 @@ export interface StoredAttachment {
   readonly mediaType: string;
 }
 
-/** Reads the attachments of messages. `begin_turn` stores them together with the messages. */
+/** Reads the attachments of messages. `start_turn` stores them together with the messages. */
 @Injectable()
 export class AttachmentRepository {
   constructor(private readonly prisma: PrismaService) {}

@@ -21,7 +21,7 @@ export interface FoundMessage {
 }
 
 /**
- * Length of the part of a message that is searched, in characters: the limit of the function `search_normal_form`.
+ * Length of the part of a message that is searched, in characters: the limit of the function `search_form`.
  */
 const SEARCHED_LENGTH = 40_000;
 

@@ -12,7 +12,7 @@ export interface StoredRequest {
   readonly messageId: string | null;
 }
 
-/** Idempotency keys of requests. `begin_turn` claims a key in the same statement that stores the turn. */
+/** Idempotency keys of requests. `start_turn` claims a key in the same statement that stores the turn. */
 @Injectable()
 export class IdempotencyRepository {
   constructor(private readonly prisma: PrismaService) {}

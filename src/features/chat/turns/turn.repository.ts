@@ -64,10 +64,10 @@ export class TurnRepository {
     try {
       const [row] = await this.prisma.query<PlacedRow>(
         `SELECT system_prompt, compaction, parent_id
-         FROM begin_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+         FROM start_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
         beginValues(turn),
       );
-      if (row === undefined) throw new Error('begin_turn returned no row.');
+      if (row === undefined) throw new Error('start_turn returned no row.');
       return toTurn(turn, { ...row, conversation_id: turn.position.conversationId });
     } catch (error) {
       throw toRefusal(error, turn) ?? error;
@@ -88,14 +88,14 @@ export class TurnRepository {
   }
 }
 
-/** Columns that `begin_turn` and `find_begun_turn` both return. */
+/** Columns that `start_turn` and `find_begun_turn` both return. */
 interface PlacedRow {
   readonly system_prompt: string | null;
   readonly compaction: Compaction;
   readonly parent_id: string;
 }
 
-/** Parameters of `begin_turn`. */
+/** Parameters of `start_turn`. */
 function beginValues(turn: NewTurn): unknown[] {
   const { spec, position, idempotency } = turn;
   const title = position.type === 'new' ? position.title : null;
@@ -131,7 +131,7 @@ function beginValues(turn: NewTurn): unknown[] {
 /** PostgreSQL's error code for a row that references a missing row. */
 const FOREIGN_KEY_VIOLATION = '23503';
 
-/** Converts an error code raised by `begin_turn`; undefined for any other failure. */
+/** Converts an error code raised by `start_turn`; undefined for any other failure. */
 function toRefusal(error: unknown, { position }: NewTurn): Error | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code, detail = '' } = error;

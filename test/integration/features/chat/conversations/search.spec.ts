@@ -2,6 +2,7 @@
 // turn stores. A table has texts in many languages, and the query plans need large accounts, whose set-up is
 // here too.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { newId } from '../../../../../src/common/ids.js';
 import {
@@ -320,6 +321,29 @@ it('a message with 40,000 combining marks is stored, found and answered', async 
   expect(answer.status).toBe(200);
 });
 
+it('finds a text by the same words, whichever function has worked them out', async () => {
+  // The former function in SQL stored the words of messages from before, and still normalizes queries.
+  const [row] = await query(
+    api.database,
+    `WITH characters AS (
+       SELECT number / 40 AS sample, chr(1 + number * 7919 % least(12 * (1 + number / 40), 55000)) AS character
+       FROM generate_series(0, 39999) AS numbers (number)
+     ), samples AS (
+       SELECT string_agg(character, '') AS body FROM characters GROUP BY sample
+       UNION ALL SELECT unnest($2::text[])
+     )
+     SELECT count(*)::int AS compared,
+       count(*) FILTER (WHERE search_form(body) IS DISTINCT FROM search_normal_form(body))::int AS other_forms,
+       count(*) FILTER (WHERE search_words_vector($1, body) IS DISTINCT FROM search_vector($1, body))::int AS other_words
+     FROM samples`,
+    [
+      randomUUID(),
+      ['', ' ', '...', 'ABC-123.4', 'Đường', '한국어 검색', '漢字かな交じり文', 'a'.repeat(50_000)],
+    ],
+  );
+  expect(row).toEqual({ compared: 1008, other_forms: 0, other_words: 0 });
+});
+
 /** Number of conversations of the larger account, each with a hundred messages. */
 const LARGE_CONVERSATIONS = 300;
 
@@ -338,7 +362,7 @@ describe('a search in one account', () => {
       await client.query('SET session_replication_role = replica');
       await client.query(
         `WITH texts AS MATERIALIZED (
-           SELECT rare, content, search_vector($1::uuid, content) AS words
+           SELECT rare, content, search_words_vector($1::uuid, content) AS words
            FROM (VALUES (false, 'common words'), (true, 'common words rare')) AS t (rare, content)
          ), conversation AS (
            INSERT INTO conversations (id, user_id, title, next_position)

@@ -118,7 +118,7 @@ describe('a stored turn', () => {
     'makes one round trip to begin and one to finish when it starts a conversation, on %s',
     async (route) => {
       await user.request('POST', '/api/v1/chat', { message: 'opens connections and fills caches' });
-      expect(await statementsOf(route, { message: 'counted' })).toEqual(['begin_turn', 'finish_turn']);
+      expect(await statementsOf(route, { message: 'counted' })).toEqual(['start_turn', 'finish_turn']);
       expect(provider.requests.at(-1)?.body).toMatchObject({
         messages: [{ role: 'user', content: 'counted' }],
       });
@@ -131,7 +131,7 @@ describe('a stored turn', () => {
       const conversation_id = await beginConversation();
       const sent = await statementsOf(route, { message: 'counted', conversation_id });
       // The conversation and its last parameters are looked up before anything is reserved.
-      expect(sent.slice(-3)).toEqual(['begin_turn', 'context_path', 'finish_turn']);
+      expect(sent.slice(-3)).toEqual(['start_turn', 'context_path', 'finish_turn']);
     },
   );
 
@@ -193,7 +193,7 @@ describe('concurrent turns', () => {
   });
 });
 
-describe('a turn whose begin_turn still runs on the server after its connection was lost', () => {
+describe('a turn whose start_turn still runs on the server after its connection was lost', () => {
   it('is found once it is committed, because the search waits for it', async () => {
     const conversationId = await beginConversation();
     const position = { type: 'known', conversationId, after: 'leaf' } as const;
@@ -207,7 +207,7 @@ describe('a turn whose begin_turn still runs on the server after its connection 
         (
           await query(
             database,
-            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%FROM begin_turn%' AND wait_event_type = 'Lock' AND datname = current_database()",
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%FROM start_turn%' AND wait_event_type = 'Lock' AND datname = current_database()",
             [],
           )
         ).length > 0;
