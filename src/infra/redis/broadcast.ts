@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { ChainableCommander } from 'ioredis';
 import { RedisConnection } from './redis-connection.js';
 
 type Listener = (message: string) => void;
@@ -55,6 +56,14 @@ export class Broadcast {
         'could not notify other processes; they will notice on their own',
       );
     }
+  }
+
+  /**
+   * Adds a message to commands that are sent together. It reaches the processes that have subscribed, this one among
+   * them, only while Redis is available.
+   */
+  addTo(pipeline: ChainableCommander, channel: string, message: string): void {
+    pipeline.publish(this.prefix + channel, message);
   }
 
   private deliver(channel: string, message: string): void {

@@ -59,9 +59,11 @@ export class AnswerLog {
     const pipeline = client.pipeline();
     for (const entry of mergeEntries(entries)) pipeline.xadd(key, '*', ...toStreamFields(entry));
     pipeline.expire(key, ended ? ENDED_TTL_S : LOG_TTL_S);
+    this.broadcast.addTo(pipeline, channelOf(answerId), '');
     try {
-      for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
-      void this.broadcast.publish(channelOf(answerId), '');
+      const replies = (await pipeline.exec()) ?? [];
+      // The notification only speeds things up, so its failure does not count.
+      for (const [error] of replies.slice(0, -1)) if (error !== null) throw error;
       return true;
     } catch (error) {
       this.logger.debug(
