@@ -1,14 +1,18 @@
 /*
  * DATABASE_URL=… node bench/retrieval-speed.mjs [--chunks 100000] [--words 100] [--queries 200]
+ *   [--keep | --database NAME] [--only signs|hnsw]
  *
  * Measures ingest and search in a database of its own: one collection with 100,000 chunks and vectors of 384 dimensions
  * beside 100 small ones. Texts are of words whose frequencies follow Zipf's law, and a vector is the sum of the vectors
  * of the words. These mostly lie in 64 of the dimensions, unequally, as those of real texts do: among vectors with equally
  * many differences in all directions, all are about equally far away, and no index finds the nearest ones. Prints the chunks stored a second, from tokenizing to the commit, with an embedder that answers at once;
  * then the time of a hybrid search without the call for the vector of the query, whole and with filters, by signs and by
- * the index of pgvector if the server has it; and the recall of the vectors against a comparison of all.
+ * the index of pgvector if the server has it; and the share of the ten best of a comparison of all that the words and the
+ * vectors find. `--keep` keeps the database, and `--database` measures one that was kept: with the index of pgvector
+ * if `--only signs` has not dropped it.
  */
 import { parseArgs } from 'node:util';
+import { exactByVectors, exactByWords } from './retrieval/exact-search.mjs';
 import { RetrievalStore } from './retrieval/store.mjs';
 import { quantile } from './statistics.mjs';
 
@@ -19,8 +23,8 @@ const NOISE = 0.3;
 const VOCABULARY = 50_000;
 const CHUNKS_OF_DOCUMENT = 50;
 const SMALL = { collections: 100, chunks: 50 };
-/** Vectors of the last scope that was compared exactly. */
-const cachedVectors = new Map();
+/** Number of queries whose results are compared with a comparison of all. */
+const COMPARED = 80;
 const GOALS = { hnsw: 15, signs: 40, ingest: 300 };
 
 const { values } = parseArgs({
@@ -28,6 +32,9 @@ const { values } = parseArgs({
     chunks: { type: 'string', default: '100000' },
     words: { type: 'string', default: '100' },
     queries: { type: 'string', default: '200' },
+    keep: { type: 'boolean', default: false },
+    database: { type: 'string' },
+    only: { type: 'string' },
   },
 });
 const chunkCount = Number(values.chunks);
@@ -91,8 +98,26 @@ function makeDocument(count) {
   return Array.from({ length: count }, () => makeChunk(topic));
 }
 
-const store = await RetrievalStore.create(process.env.DATABASE_URL);
+const store =
+  values.database === undefined
+    ? await RetrievalStore.create(process.env.DATABASE_URL)
+    : await RetrievalStore.open(process.env.DATABASE_URL, values.database);
+const isKept = values.keep || values.database !== undefined;
 try {
+  const collections = values.database === undefined ? await fill() : await readKept();
+  if (values.only !== 'hnsw') {
+    // A valid index is used if there is one.
+    await store.query(`DROP INDEX IF EXISTS chunk_embeddings_halfvec_${DIMENSIONS}`);
+    await measure('signs', collections);
+  }
+  if (values.only !== 'signs') await measureIndex(collections);
+  if (isKept) console.log(`\nkept: --database ${store.name}`);
+} finally {
+  await store.close(isKept);
+}
+
+/** Stores the collections, and measures how fast. */
+async function fill() {
   const large = await store.createCollection('large', DIMENSIONS);
   const small = [];
   for (let index = 0; index < SMALL.collections; index += 1)
@@ -127,25 +152,37 @@ try {
   );
   console.log(sizes.rows.map(({ relname, size }) => `${relname} ${size}`).join(', '));
   await store.query('VACUUM ANALYZE');
+  const queries = questions.map((words) => ({ text: words.map(nameOf).join(' '), vector: embed(words) }));
+  const filled = { large, small, queries };
+  await store.query('CREATE TABLE bench_state (key text PRIMARY KEY, value jsonb NOT NULL)');
+  await store.query('INSERT INTO bench_state VALUES ($1, $2)', ['filled', JSON.stringify(filled)]);
+  return filled;
+}
 
-  await measure('signs', large, small, questions);
+/** Returns what `fill` has stored in a database that was kept. */
+async function readKept() {
+  const { rows } = await store.query(`SELECT value FROM bench_state WHERE key = 'filled'`);
+  const { value } = rows[0];
+  return { ...value, queries: value.queries.slice(0, Number(values.queries)) };
+}
+
+async function measureIndex(collections) {
   const installed = await store.indexes.installExtension().then(
     () => true,
     (error) => console.log(`SKIPPED: pgvector: ${error.message}`),
   );
-  if (installed === true) {
+  if (installed !== true) return;
+  if ((await store.indexes.findValidIndex(DIMENSIONS)) === undefined) {
     const started = performance.now();
     await store.indexes.buildIndex(DIMENSIONS, new AbortController().signal);
     console.log(`index of pgvector: built in ${Math.round((performance.now() - started) / 1000)} s`);
-    await measure('hnsw', large, small, questions);
   }
-} finally {
-  await store.close();
+  await measure('hnsw', collections);
 }
 
 /** Measures each kind of search by one way of comparing vectors. */
-async function measure(method, large, small, questions) {
-  const byQuery = new Map(questions.map((words) => [words.map(nameOf).join(' '), embed(words)]));
+async function measure(method, { large, small, queries }) {
+  const byQuery = new Map(queries.map(({ text, vector }) => [text, vector]));
   const search = store.search((query) => byQuery.get(query));
   const equals = (field, value) => ({ kind: 'comparison', field, operator: 'eq', value });
   const kinds = {
@@ -156,12 +193,13 @@ async function measure(method, large, small, questions) {
     'one of 100 small collections': { collections: [small[50].collectionId] },
   };
   console.log(`\n${method}: hybrid, ms; goal for p50: ${GOALS[method]}`);
-  console.log('search                          p50    p95   words vectors  method  recall@10  results');
+  console.log(
+    'search                          p50    p95   words vectors  method  recall@10 of both  results',
+  );
   for (const [title, kind] of Object.entries(kinds)) {
     const times = [];
     const legs = { lexical: [], vector: [] };
-    let found = 0;
-    let wanted = 0;
+    const recall = { vector: { found: 0, wanted: 0 }, lexical: { found: 0, wanted: 0 } };
     let used;
     const fewest = [];
     for (const [round, query] of [...byQuery.keys(), ...byQuery.keys()].entries()) {
@@ -171,52 +209,41 @@ async function measure(method, large, small, questions) {
       if (round >= byQuery.size) times.push(performance.now() - started);
       fewest.push(result.hits.length);
       for (const { leg, durationMs, method: by } of result.legs) {
-        legs[leg].push(durationMs);
+        if (round >= byQuery.size) legs[leg].push(durationMs);
         used = by ?? used;
       }
-      if (round >= 50) continue;
-      const exact = await nearest(request, byQuery.get(query));
-      const { hits } = await search({ ...request, mode: 'vector' });
-      found += hits.filter(({ ingestionId, ordinal }) => exact.has(`${ingestionId} ${ordinal}`)).length;
-      wanted += exact.size;
+    }
+    for (const [mode, sum] of Object.entries(recall)) {
+      const best = await readExact(mode, title, kind, { large, queries });
+      for (const [index, keys] of best.entries()) {
+        const request = { collections: [large.collectionId], ...kind, query: queries[index].text, mode };
+        const { hits } = await search(request);
+        const right = hits.filter(({ ingestionId, ordinal }) => keys.includes(`${ingestionId} ${ordinal}`));
+        sum.found += right.length;
+        sum.wanted += Math.min(10, keys.length);
+      }
     }
     const cells = [
       title.padEnd(28),
       ...[0.5, 0.95].map((share) => quantile(times, share).toFixed(1).padStart(6)),
     ];
     cells.push(...Object.values(legs).map((durations) => quantile(durations, 0.5).toFixed(1).padStart(6)));
-    console.log(
-      `${cells.join(' ')}   ${used.padEnd(7)} ${(found / wanted).toFixed(3)}      ${Math.min(...fewest)}`,
+    const shares = Object.values(recall).map(({ found, wanted }) =>
+      wanted === 0 ? '   –  ' : (found / wanted).toFixed(3),
     );
+    console.log(`${cells.join(' ')}   ${used.padEnd(7)} ${shares.join(' ')}      ${Math.min(...fewest)}`);
   }
 }
 
-/** Returns the keys of the ten nearest chunks of a search, by a comparison of all. */
-async function nearest({ collections, filter }, vector) {
-  const conditions =
-    filter === undefined ? '' : `AND metadata @> '${JSON.stringify({ [filter.field]: filter.value })}'`;
-  const key = `${collections} ${conditions}`;
-  let all = cachedVectors.get(key);
-  if (all === undefined) {
-    cachedVectors.clear();
-    const { rows } = await store.query(
-      `SELECT e.ingestion_id AS id, e.ordinal, e.embedding FROM chunk_embeddings e JOIN ingestions i ON i.id = e.ingestion_id
-       JOIN collection_indexes c ON c.id = i.index_id WHERE c.collection_id = $1 ${conditions}`,
-      [collections[0]],
-    );
-    all = rows.map(({ id, ordinal, embedding }) => ({
-      key: `${id} ${ordinal}`,
-      vector: Float32Array.from(embedding),
-    }));
-    cachedVectors.set(key, all);
-  }
-  const scored = all.map((one) => ({ key: one.key, score: dot(one.vector, vector) }));
-  scored.sort((one, other) => other.score - one.score);
-  return new Set(scored.slice(0, 10).map((one) => one.key));
-}
-
-function dot(one, other) {
-  let sum = 0;
-  for (let index = 0; index < one.length; index += 1) sum += one[index] * other[index];
-  return sum;
+/** Returns the best chunks of each of the first queries by a comparison of all; of a small scope nothing. */
+async function readExact(mode, title, { filter, collections }, { large, queries }) {
+  if (collections !== undefined || filter?.field === 'thousandth') return [];
+  const key = `${mode} ${title}`;
+  const { rows } = await store.query('SELECT value FROM bench_state WHERE key = $1', [key]);
+  if (rows[0] !== undefined) return rows[0].value.slice(0, queries.length);
+  const compare = mode === 'vector' ? exactByVectors : exactByWords;
+  const isWanted = (metadata) => filter === undefined || metadata[filter.field] === filter.value;
+  const best = await compare(store, large, queries.slice(0, COMPARED), isWanted);
+  await store.query('INSERT INTO bench_state VALUES ($1, $2)', [key, JSON.stringify(best)]);
+  return best;
 }

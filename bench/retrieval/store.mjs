@@ -52,6 +52,25 @@ export class RetrievalStore {
     return store;
   }
 
+  /**
+   * Opens a database that was kept.
+   * @param {string} serverUrl
+   * @param {string} name
+   */
+  static async open(serverUrl, name) {
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    const store = new RetrievalStore(serverUrl, name, url.href);
+    await applyMigrations({
+      connectionString: url.href,
+      directory: join(root.pathname, 'prisma/migrations'),
+      report: () => undefined,
+    });
+    const { rows } = await store.query('SELECT id FROM users');
+    store.userId = rows[0].id;
+    return store;
+  }
+
   constructor(serverUrl, name, url) {
     this.serverUrl = serverUrl;
     this.name = name;
@@ -65,8 +84,10 @@ export class RetrievalStore {
     return run(this.url, sql, values);
   }
 
-  async close() {
+  /** @param {boolean} keep true if the database stays */
+  async close(keep = false) {
     await this.prisma.onApplicationShutdown();
+    if (keep) return;
     await run(this.serverUrl, `DROP DATABASE IF EXISTS ${this.name} WITH (FORCE)`);
   }
 

@@ -27,6 +27,20 @@ export interface CountedPostings extends TermPostings {
   readonly isComplete: boolean;
 }
 
+/** Two terms of one index. */
+export interface TermPair {
+  readonly indexId: string;
+  readonly hashes: readonly [number, number];
+}
+
+/** Chunks with both terms of a pair. */
+export interface PairPostings {
+  /** Position of the pair among those that were asked for. */
+  readonly pair: number;
+  /** The chunks with the frequencies of the first and of the second term. */
+  readonly postings: readonly [Postings, Postings];
+}
+
 /** An intersection of terms. */
 export interface TermList {
   readonly indexId: string;
@@ -36,6 +50,12 @@ export interface TermList {
 /** One chunk in this many is in the sample that document frequencies are estimated from. */
 const SAMPLE_INTERVAL = 128;
 
+/**
+ * Number of sampled chunks with a term from which their number is reused, in milliseconds how long, and the maximum number
+ * of such terms in memory. Counting the sampled chunks of frequent terms takes most of the time, and questions share them.
+ */
+const REUSED = { sampled: 24, ms: 10_000, terms: 20_000 } as const;
+
 /** Condition that a chunk is in the sample: that of the index `chunk_terms_sample_idx`. */
 const IS_SAMPLED = Prisma.sql`((chunk_terms.ordinal + get_byte(uuid_send(chunk_terms.ingestion_id), 15)) % 128) = 0`;
 
@@ -44,11 +64,14 @@ const PACKED = Prisma.sql`uuid_send(found.ingestion_id) || int4send(found.ordina
   || int2send(found.frequency)`;
 
 /** Expression for the frequency of a term in a chunk that has it: the terms are ascending, so this is a binary search. */
-const FREQUENCY = Prisma.sql`chunk_terms.frequencies[width_bucket(wanted.hash, chunk_terms.terms)]`;
+const FREQUENCY = frequencyOf(Prisma.sql`wanted.hash`);
 
 /** Reads in which chunks terms occur. */
 @Injectable()
 export class LexicalSearchRepository {
+  /** Numbers of sampled chunks with frequent terms, by index and hash. */
+  private readonly sampled = new Map<string, { readonly count: number; readonly until: number }>();
+
   constructor(private readonly prisma: PrismaService) {}
 
   /** Returns all chunks with each term of a scope whose ingestions are listed. */
@@ -71,47 +94,67 @@ export class LexicalSearchRepository {
    * @param rare estimated number of chunks up to which they are returned
    * @param cap maximum number of chunks of the index that are read for a term, an arbitrary part
    */
-  findRare(
+  async findRare(
     scope: SearchScope,
     terms: readonly IndexTerm[],
     rare: number,
     cap: number,
   ): Promise<CountedPostings[]> {
     const maxSampled = Math.floor(rare / SAMPLE_INTERVAL);
-    return this.selectCounted(
-      cap,
-      Prisma.sql`
-        ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (
-          SELECT wanted.*, (
-            SELECT count(*)::int FROM chunk_terms
-            WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND ${IS_SAMPLED}) AS sampled
-          FROM ${wantedTerms(terms)} WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS}))
-        SELECT wanted.slot::int AS slot, count(found.ingestion_id)::int AS chunks,
-          CASE WHEN wanted.sampled > ${maxSampled}::int THEN wanted.sampled * ${SAMPLE_INTERVAL}::int END AS estimate,
-          COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
-        FROM wanted LEFT JOIN LATERAL (
-          ${chunksOfTerm(scope)}
-          -- No row is read if there are too many.
-          LIMIT CASE WHEN wanted.sampled > ${maxSampled}::int THEN 0 ELSE ${cap}::int END) AS found ON TRUE
-        GROUP BY wanted.slot, wanted.sampled`,
-    );
+    const { text, values } = Prisma.sql`
+      ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (
+        SELECT wanted.*, CASE WHEN known.count >= 0 THEN known.count ELSE (
+          SELECT count(*)::int FROM chunk_terms
+          WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND ${IS_SAMPLED}) END AS sampled
+        FROM ${wantedTerms(terms)}
+        JOIN unnest(${this.knownCounts(terms)}::int[]) WITH ORDINALITY AS known (count, slot) USING (slot)
+        WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS}))
+      SELECT wanted.slot::int AS slot, wanted.sampled, count(found.ingestion_id)::int AS chunks,
+        COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+      FROM wanted LEFT JOIN LATERAL (
+        ${chunksOfTerm(scope)}
+        -- No row is read if there are too many.
+        LIMIT CASE WHEN wanted.sampled > ${maxSampled}::int THEN 0 ELSE ${cap}::int END) AS found ON TRUE
+      GROUP BY wanted.slot, wanted.sampled`;
+    const rows = await this.prisma.query<CountedRow & { readonly sampled: number }>(text, values);
+    return rows.map(({ sampled, ...row }) => {
+      const term = terms[row.slot - 1];
+      if (term !== undefined) this.keepCount(term, sampled);
+      return sampled > maxSampled
+        ? { ...toCounted(row, cap), chunks: sampled * SAMPLE_INTERVAL, isComplete: false }
+        : toCounted(row, cap);
+    });
   }
 
   /**
-   * Returns the chunks of a scope with each term.
+   * Returns the chunks of a scope with each term, and those with both terms of each pair.
    * @param cap maximum number of chunks of the index that are read for a term, an arbitrary part
+   * @param pairCap maximum number of chunks of a pair, an arbitrary part
    */
-  findPostings(scope: SearchScope, terms: readonly IndexTerm[], cap: number): Promise<CountedPostings[]> {
-    return this.selectCounted(
-      cap,
-      Prisma.sql`
-        ${withReadableIndexes(scope.access)}
-        SELECT wanted.slot::int AS slot, count(*)::int AS chunks, NULL::int AS estimate,
-          COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
-        FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (${chunksOfTerm(scope)} LIMIT ${cap}::int) AS found
-        WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
-        GROUP BY wanted.slot`,
-    );
+  async findPostings(
+    scope: SearchScope,
+    terms: readonly IndexTerm[],
+    cap: number,
+    pairs: readonly TermPair[],
+    pairCap: number,
+  ): Promise<{ readonly terms: CountedPostings[]; readonly pairs: PairPostings[] }> {
+    const { text, values } = Prisma.sql`
+      ${withReadableIndexes(scope.access)}
+      SELECT wanted.slot::int AS slot, FALSE AS "isPair", count(*)::int AS chunks,
+        COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+      FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (${chunksOfTerm(scope)} LIMIT ${cap}::int) AS found
+      WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
+      GROUP BY wanted.slot
+      ${pairs.length === 0 ? Prisma.empty : Prisma.sql`UNION ALL ${chunksOfPairs(scope, pairs, pairCap)}`}`;
+    const rows = await this.prisma.query<CountedRow & { readonly isPair: boolean }>(text, values);
+    return {
+      terms: rows.flatMap(({ isPair, ...row }) => (isPair ? [] : [toCounted(row, cap)])),
+      pairs: rows.flatMap(({ isPair, slot, postings }) =>
+        isPair
+          ? [{ pair: slot - 1, postings: [new Postings(postings, 2, 0), new Postings(postings, 2, 1)] }]
+          : [],
+      ),
+    };
   }
 
   /**
@@ -161,20 +204,21 @@ export class LexicalSearchRepository {
       GROUP BY wanted.slot`);
   }
 
-  /** Runs a statement that returns counts too. */
-  private async selectCounted(cap: number, { text, values }: Prisma.Sql): Promise<CountedPostings[]> {
-    const rows = await this.prisma.query<{
-      slot: number;
-      chunks: number;
-      estimate: number | null;
-      postings: Buffer;
-    }>(text, values);
-    return rows.map(({ slot, chunks, estimate, postings }) => ({
-      term: slot - 1,
-      chunks: estimate ?? chunks,
-      isComplete: estimate === null && chunks < cap,
-      postings: new Postings(postings),
-    }));
+  /** Returns the numbers of sampled chunks with terms as far as they are known, and -1 for others. */
+  private knownCounts(terms: readonly IndexTerm[]): number[] {
+    const now = performance.now();
+    return terms.map((term) => {
+      const known = this.sampled.get(toTermKey(term));
+      return known !== undefined && known.until > now ? known.count : -1;
+    });
+  }
+
+  private keepCount(term: IndexTerm, count: number): void {
+    const [key, now] = [toTermKey(term), performance.now()];
+    const known = this.sampled.get(key);
+    if (count < REUSED.sampled || (known !== undefined && known.until > now)) return;
+    if (this.sampled.size >= REUSED.terms) this.sampled.clear();
+    this.sampled.set(key, { count, until: now + REUSED.ms });
   }
 
   /** Runs a statement that returns the position of each term, from 1, and its chunks. */
@@ -182,6 +226,24 @@ export class LexicalSearchRepository {
     const rows = await this.prisma.query<{ slot: number; postings: Buffer }>(text, values);
     return rows.map(({ slot, postings }) => ({ term: slot - 1, postings: new Postings(postings) }));
   }
+}
+
+interface CountedRow {
+  readonly slot: number;
+  readonly chunks: number;
+  readonly postings: Buffer;
+}
+
+function toCounted({ slot, chunks, postings }: CountedRow, cap: number): CountedPostings {
+  return { term: slot - 1, chunks, isComplete: chunks < cap, postings: new Postings(postings) };
+}
+
+function toTermKey({ indexId, hash }: IndexTerm): string {
+  return `${indexId} ${hash}`;
+}
+
+function frequencyOf(hash: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`chunk_terms.frequencies[width_bucket(${hash}, chunk_terms.terms)]`;
 }
 
 /** Returns the query for the chunks with a wanted term. The set of them comes from the GIN index. */
@@ -192,6 +254,25 @@ function chunksOfTerm(scope: SearchScope): Prisma.Sql {
       ${isInDocuments(scope, 'chunk_terms')} AS is_searched
     FROM chunk_terms
     WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND chunk_terms.index_id = wanted.index_id`;
+}
+
+function chunksOfPairs(scope: SearchScope, pairs: readonly TermPair[], cap: number): Prisma.Sql {
+  return Prisma.sql`
+    SELECT pair.slot::int, TRUE, count(*)::int, string_agg(${PACKED} || int2send(found.second_frequency), ''::bytea)
+    FROM unnest(
+      ${pairs.map(({ hashes }) => hashes[0])}::int[], ${pairs.map(({ hashes }) => hashes[1])}::int[],
+      ${pairs.map(({ indexId }) => indexId)}::uuid[]
+    ) WITH ORDINALITY AS pair (first, second, index_id, slot)
+    CROSS JOIN LATERAL (
+      SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length,
+        ${frequencyOf(Prisma.sql`pair.first`)} AS frequency,
+        ${frequencyOf(Prisma.sql`pair.second`)} AS second_frequency
+      FROM chunk_terms
+      WHERE chunk_terms.terms @> ARRAY[pair.first, pair.second] AND chunk_terms.index_id = pair.index_id
+        AND ${isInDocuments(scope, 'chunk_terms')}
+      LIMIT ${cap}::int) AS found
+    WHERE pair.index_id = ANY(${READABLE_INDEX_IDS})
+    GROUP BY pair.slot`;
 }
 
 function intersections(scope: SearchScope, lists: readonly TermList[], cap: number): Prisma.Sql {

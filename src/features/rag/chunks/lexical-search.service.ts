@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { hashTerm, queryTerms, type QueryTerm } from '../model/tokenizer.js';
 import { LexicalSearchRepository } from './lexical-search.repository.js';
-import { type SearchedTerm, ThresholdSearch, toCorpus } from './threshold-search.js';
+import type { SearchedTerm } from './term-choice.js';
+import { ThresholdSearch, toCorpus } from './threshold-search.js';
 import { scorePostings } from './score-postings.js';
 import { bestMatches, type WordMatch } from './scored-chunk.js';
 import type { SearchScope } from './search-scope.repository.js';

@@ -7,12 +7,12 @@ export interface ChunkKey {
 /** Bytes of a key: an id and an ordinal. */
 const KEY_BYTES = 20;
 
-/** Bytes of a posting: a key, the length of the chunk in terms, and the frequency of the term. */
-const POSTING_BYTES = 26;
-
-/** Offsets in a posting. */
+/** Offsets in a posting: after the key the length of the chunk in terms, and the frequency of each term that it has. */
 const LENGTH_OFFSET = KEY_BYTES;
 const FREQUENCY_OFFSET = KEY_BYTES + 4;
+
+/** Bytes of a frequency. */
+const FREQUENCY_BYTES = 2;
 
 /** Offset of the ordinal in a key. */
 const ORDINAL_OFFSET = 16;
@@ -22,21 +22,35 @@ const ORDINAL_OFFSET = 16;
  * thousands of them are compared.
  */
 export class Postings {
-  constructor(private readonly binary: Buffer) {}
+  private readonly bytes: number;
+  private readonly offset: number;
+
+  /**
+   * @param terms number of terms whose frequencies each posting has
+   * @param term position of the term among these
+   */
+  constructor(
+    private readonly binary: Buffer,
+    terms = 1,
+    term = 0,
+  ) {
+    this.bytes = FREQUENCY_OFFSET + terms * FREQUENCY_BYTES;
+    this.offset = FREQUENCY_OFFSET + term * FREQUENCY_BYTES;
+  }
 
   /** Number of chunks. */
   get count(): number {
-    return Math.floor(this.binary.length / POSTING_BYTES);
+    return Math.floor(this.binary.length / this.bytes);
   }
 
   /** Calls a function for each chunk, with its packed key, its length in terms and the frequency of the term. */
   forEach(visit: (key: string, length: number, frequency: number) => void): void {
-    const { binary } = this;
-    for (let offset = 0; offset + POSTING_BYTES <= binary.length; offset += POSTING_BYTES) {
+    const { binary, bytes } = this;
+    for (let offset = 0; offset + bytes <= binary.length; offset += bytes) {
       visit(
         binary.toString('latin1', offset, offset + KEY_BYTES),
         binary.readInt32BE(offset + LENGTH_OFFSET),
-        binary.readInt16BE(offset + FREQUENCY_OFFSET),
+        binary.readInt16BE(offset + this.offset),
       );
     }
   }

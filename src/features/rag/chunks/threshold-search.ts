@@ -1,22 +1,33 @@
 import { type Bm25Corpus, inverseDocumentFrequency, maxBm25Score } from '../model/bm25.js';
-import type { QueryTerm } from '../model/tokenizer.js';
 import { ChunkScores } from './chunk-scores.js';
-import type { IndexTerm, LexicalSearchRepository, TermList } from './lexical-search.repository.js';
+import type {
+  CountedPostings,
+  IndexTerm,
+  LexicalSearchRepository,
+  TermList,
+} from './lexical-search.repository.js';
 import type { WordMatch } from './scored-chunk.js';
 import type { SearchScope } from './search-scope.repository.js';
+import { bestForms, choosePairs, chooseTerms, type SearchedTerm, type TermState } from './term-choice.js';
 
 /**
  * Bounds of the chunks that are read. Those of the rare terms are read first: of terms with at most `min` to `max` chunks,
- * the more terms the fewer, about `first` together. Of the others up to `more` are read if they may matter. `cap` is the
- * maximum for one term, whose number of chunks may have been underestimated.
+ * the more terms the fewer, about `first` together. Of the others up to `more` are read if they may matter, and up to
+ * `pairs` that have two of the rest. `cap` is the maximum for one term, whose number of chunks may have been
+ * underestimated, and `pairCap` that for a pair.
  */
-const READ = { first: 4_000, min: 300, max: 3_000, more: 3_000, cap: 6_000 } as const;
+const READ = {
+  first: 4_000,
+  min: 300,
+  max: 3_000,
+  more: 2_000,
+  cap: 6_000,
+  pairs: 1_000,
+  pairCap: 1_000,
+} as const;
 
 /** Number of chunks that are scored with all terms, for each one that is wanted. */
-const COMPLETED_FACTOR = 2;
-
-/** Maximum number of times that terms are read and chunks are scored with all terms. */
-const MAX_ROUNDS = 2;
+const COMPLETED_FACTOR = 4;
 
 /** Maximum number of chunks of each index that have all frequent terms and are found by these. */
 const MAX_INTERSECTION = 100;
@@ -27,36 +38,19 @@ const MAX_INTERSECTED_WORDS = 8;
 /** Number of chunks with a frequent term that are read if rarer ones have not found enough. */
 const MAX_FILLED = 2_000;
 
-/** A term of a question. */
-export interface SearchedTerm {
-  readonly term: QueryTerm;
-  /** The term in each of the indexes. */
-  readonly places: readonly IndexTerm[];
-}
-
-/** A term, and how many chunks have it. */
-interface TermState extends SearchedTerm {
-  /** An estimate unless all have been read. */
-  count: number;
-  /** True if all chunks with it are known. */
-  isComplete: boolean;
-}
-
 interface TermPlace extends IndexTerm {
   readonly state: TermState;
 }
 
 /**
- * A search by words in a large scope, which reads as few chunks as it can. The chunks of the rare terms are read, and the
- * best of them are scored with all terms. Frequent terms add little: if the sum of what they can add at most is no more
+ * A search by words in a large scope, which reads as few chunks as it can. The chunks of the rare terms are read. Frequent terms add little: if the sum of what they can add at most is no more
  * than the score of the last chunk that is wanted, a chunk without a rare term cannot be among the best. Otherwise, the
- * chunks of more terms are read, as far as they are not too many.
+ * chunks of more terms are read, as far as they are not too many, and those that have two of the rest.
  */
 export class ThresholdSearch {
   private readonly corpus: Bm25Corpus;
   private readonly scores: ChunkScores;
   private readonly states: readonly TermState[];
-  private readonly completed = new Set<string>();
 
   constructor(
     private readonly repository: LexicalSearchRepository,
@@ -75,16 +69,16 @@ export class ThresholdSearch {
    */
   async find(topK: number, limit: number): Promise<WordMatch[]> {
     await this.readRareTerms();
-    for (let round = 1; ; round += 1) {
+    this.computeScores();
+    if (this.maxAddition() > this.scores.scoreAt(topK) || this.scores.count < limit) {
+      await this.readMore();
       this.computeScores();
-      if (this.maxAddition() === 0) return this.scores.bestMatches(limit);
-      await this.complete(this.incompleteKeys(topK, limit));
-      this.computeScores();
-      const least = this.scores.scoreAt(topK);
-      if (round >= MAX_ROUNDS || (this.maxAddition() <= least && this.scores.count >= limit)) break;
-      if (!(await this.readMore(least, limit))) break;
     }
-    await this.fill(limit);
+    if (this.maxAddition() > 0) {
+      await this.complete(topK, limit);
+      this.computeScores();
+    }
+    await this.fill(topK);
     return this.scores.bestMatches(limit);
   }
 
@@ -96,34 +90,33 @@ export class ThresholdSearch {
     this.add(places, await this.repository.findRare(this.scope, places, rare, cap));
   }
 
-  /**
-   * Reads the chunks of the terms that add most for each chunk that is read, until the others cannot bring a chunk above
-   * a score.
-   * @returns false if there is no such term
-   */
-  private async readMore(least: number, limit: number): Promise<boolean> {
-    const open = this.states
-      .filter(({ isComplete }) => !isComplete)
-      .sort((one, other) => this.scoreOf(other) / other.count - this.scoreOf(one) / one.count);
-    const chosen: TermState[] = [];
-    let sum = 0;
-    for (const state of open) {
-      const isEnough = this.maxAddition(chosen) <= least && this.scores.count + sum >= limit;
-      if (isEnough || sum + state.count > READ.more) break;
-      chosen.push(state);
-      sum += state.count;
-    }
-    if (chosen.length === 0) return false;
+  /** Reads the chunks of the terms that add most for each chunk that is read, and those with pairs of others. */
+  private async readMore(): Promise<void> {
+    const open = this.states.filter(({ isComplete }) => !isComplete);
+    const chosen = chooseTerms(open, (state) => this.scoreOf(state), READ.more);
+    const left = open.filter((state) => !chosen.includes(state));
+    const pairs = choosePairs(left, this.corpus.count, READ.pairs);
+    if (chosen.length === 0 && pairs.length === 0) return;
     const places = toPlaces(chosen);
-    this.add(places, await this.repository.findPostings(this.scope, places, READ.cap));
-    return true;
+    const paired = pairs.flatMap((pair) => pair.places.map((place) => ({ ...pair, place })));
+    const found = await this.repository.findPostings(
+      this.scope,
+      places,
+      READ.cap,
+      paired.map(({ place }) => place),
+      READ.pairCap,
+    );
+    this.add(places, found.terms);
+    for (const { pair: position, postings } of found.pairs) {
+      const pair = paired[position];
+      if (pair === undefined) continue;
+      this.scores.add(pair.first.term, postings[0]);
+      this.scores.add(pair.second.term, postings[1]);
+    }
   }
 
   /** Adds chunks that were read for terms. */
-  private add(
-    places: readonly TermPlace[],
-    found: Awaited<ReturnType<LexicalSearchRepository['findPostings']>>,
-  ): void {
+  private add(places: readonly TermPlace[], found: readonly CountedPostings[]): void {
     const counts = new Map<TermState, { count: number; isComplete: boolean }>();
     for (const { state } of places) counts.set(state, { count: 0, isComplete: true });
     for (const { term: position, chunks, isComplete, postings } of found) {
@@ -147,37 +140,32 @@ export class ThresholdSearch {
     return term.weight * maxBm25Score(inverseDocumentFrequency(this.corpus, count));
   }
 
-  /**
-   * Returns the maximum of what the terms that are not complete add to the score of a chunk.
-   * @param others terms that do not count
-   */
-  private maxAddition(others: readonly TermState[] = []): number {
+  /** Returns the maximum of what the terms that are not complete add to the score of a chunk. */
+  private maxAddition(): number {
     const words = new Map<number, number>();
     for (const state of this.states) {
-      if (state.isComplete || others.includes(state)) continue;
+      if (state.isComplete) continue;
       const { word } = state.term;
       words.set(word, Math.max(words.get(word) ?? 0, this.scoreOf(state)));
     }
     return words.values().reduce((sum, score) => sum + score, 0);
   }
 
-  /** Returns the keys of chunks that have not been scored with all terms and may be among the best. */
-  private incompleteKeys(topK: number, limit: number): string[] {
-    const count = COMPLETED_FACTOR * limit;
-    if (this.completed.size === 0)
-      return Array.from(new Set([...this.scores.bestKeys(count), ...this.scores.bestRelevantKeys(limit)]));
+  /**
+   * Reads which of the chunks that may be among the best have the terms that are not complete. If there are none, it reads
+   * chunks that have all of these terms.
+   */
+  private async complete(topK: number, limit: number): Promise<void> {
     const threshold = this.scores.scoreAt(topK) - this.maxAddition();
-    const known = new Set(this.scores.numbersOf(this.completed));
-    return this.scores.bestKeys(count, (chunk, score) => score > threshold && !known.has(chunk));
-  }
-
-  /** Reads which chunks have the terms that are not complete; at first also chunks that have all of these. */
-  private async complete(keys: readonly string[]): Promise<void> {
-    const lists = this.scores.count === 0 ? this.intersections() : [];
-    if (keys.length === 0 && lists.length === 0) return;
+    const keys = new Set([
+      ...this.scores.bestKeys(limit),
+      ...this.scores.bestKeys(COMPLETED_FACTOR * limit, (_chunk, score) => score >= threshold),
+      ...this.scores.bestRelevantKeys(limit),
+    ]);
+    const lists = keys.size === 0 ? this.intersections() : [];
+    if (keys.size === 0 && lists.length === 0) return;
     const places = toPlaces(this.states.filter(({ isComplete }) => !isComplete));
-    const found = await this.repository.findTermsOf(this.scope, places, keys, lists, MAX_INTERSECTION);
-    for (const key of keys) this.completed.add(key);
+    const found = await this.repository.findTermsOf(this.scope, places, [...keys], lists, MAX_INTERSECTION);
     for (const { term: position, postings } of found) {
       const term = places[position]?.state.term;
       if (term !== undefined) this.scores.add(term, postings);
@@ -185,29 +173,20 @@ export class ThresholdSearch {
   }
 
   /** Reads some chunks with the terms that are not complete, the rarest first, until there are enough. */
-  private async fill(limit: number): Promise<void> {
+  private async fill(count: number): Promise<void> {
     const open = this.states.filter(({ isComplete }) => !isComplete);
     for (const { term, places } of open.sort((one, other) => one.count - other.count)) {
-      if (this.scores.count >= limit) return;
+      if (this.scores.count >= count) return;
       for (const { postings } of await this.repository.findSome(this.scope, places, MAX_FILLED))
         this.scores.add(term, postings);
       this.computeScores();
     }
   }
 
-  /** Returns the form with the highest weight of each word with frequent terms, in each index. */
+  /** Returns the best forms of the words with frequent terms, in each index. */
   private intersections(): TermList[] {
-    const forms = new Map<number, TermState>();
-    for (const state of this.states) {
-      const best = forms.get(state.term.word);
-      if (
-        !state.isComplete &&
-        state.count > 0 &&
-        (best === undefined || best.term.weight < state.term.weight)
-      )
-        forms.set(state.term.word, state);
-    }
-    const chosen = [...forms.values()].slice(0, MAX_INTERSECTED_WORDS);
+    const open = this.states.filter(({ isComplete }) => !isComplete);
+    const chosen = bestForms(open).slice(0, MAX_INTERSECTED_WORDS);
     if (chosen.length < 2) return [];
     return this.scope.indexes.map(({ id: indexId }) => ({
       indexId,
