@@ -42,7 +42,7 @@ export class ChunkScores {
       next += 1;
       this.relevant.add(number, term);
     });
-    this.lists.push({ term, chunks, factors });
+    this.lists.push({ term, chunks: chunks.subarray(0, next), factors });
   }
 
   /** Computes all scores, as `scorePostings` does. */

@@ -2,15 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { READABLE_INDEX_IDS, withReadableIndexes } from './access.sql.js';
-import { Postings, toKeyArrays } from './postings.js';
+import { type IndexTerm, Postings, toKeyArrays } from './postings.js';
+import {
+  FREQUENCY,
+  frequencyOf,
+  hashesByIndex,
+  PACKED_ORDINAL,
+  PACKED_POSTING,
+  packedFrequencies,
+  packFrequencies,
+  storedFrequency,
+  wantedTerms,
+} from './postings.sql.js';
 import { isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { toArrayLiteral } from './vector-codec.js';
-
-/** A term of a question in one index. */
-export interface IndexTerm {
-  readonly indexId: string;
-  readonly hash: number;
-}
 
 /** Chunks with a term. */
 export interface TermPostings {
@@ -38,7 +43,7 @@ export interface PairPostings {
   /** Position of the pair among those that were asked for. */
   readonly pair: number;
   /** The chunks with the frequencies of the first and of the second term. */
-  readonly postings: readonly [Postings, Postings];
+  readonly postings: readonly Postings[];
 }
 
 /** An intersection of terms. */
@@ -59,13 +64,6 @@ const REUSED = { sampled: 24, ms: 10_000, terms: 20_000 } as const;
 /** Condition that a chunk is in the sample: that of the index `chunk_terms_sample_idx`. */
 const IS_SAMPLED = Prisma.sql`((chunk_terms.ordinal + get_byte(uuid_send(chunk_terms.ingestion_id), 15)) % 128) = 0`;
 
-/** Expression for a posting in the format of {@link Postings}. */
-const PACKED = Prisma.sql`uuid_send(found.ingestion_id) || int4send(found.ordinal) || int4send(found.length)
-  || int2send(found.frequency)`;
-
-/** Expression for the frequency of a term in a chunk that has it: the terms are ascending, so this is a binary search. */
-const FREQUENCY = frequencyOf(Prisma.sql`wanted.hash`);
-
 /** Reads in which chunks terms occur. */
 @Injectable()
 export class LexicalSearchRepository {
@@ -78,7 +76,7 @@ export class LexicalSearchRepository {
   findListed(scope: SearchScope, terms: readonly IndexTerm[]): Promise<TermPostings[]> {
     return this.select(Prisma.sql`
       ${withReadableIndexes(scope.access)}
-      SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
+      SELECT wanted.slot::int AS slot, string_agg(${PACKED_POSTING}, ''::bytea) AS postings
       FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (
         SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency
         FROM chunk_terms
@@ -110,7 +108,7 @@ export class LexicalSearchRepository {
         JOIN unnest(${this.knownCounts(terms)}::int[]) WITH ORDINALITY AS known (count, slot) USING (slot)
         WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS}))
       SELECT wanted.slot::int AS slot, wanted.sampled, count(found.ingestion_id)::int AS chunks,
-        COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+        COALESCE(string_agg(${PACKED_POSTING}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
       FROM wanted LEFT JOIN LATERAL (
         ${chunksOfTerm(scope)}
         -- No row is read if there are too many.
@@ -141,7 +139,7 @@ export class LexicalSearchRepository {
     const { text, values } = Prisma.sql`
       ${withReadableIndexes(scope.access)}
       SELECT wanted.slot::int AS slot, FALSE AS "isPair", count(*)::int AS chunks,
-        COALESCE(string_agg(${PACKED}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
+        COALESCE(string_agg(${PACKED_POSTING}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
       FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (${chunksOfTerm(scope)} LIMIT ${cap}::int) AS found
       WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
       GROUP BY wanted.slot
@@ -150,9 +148,7 @@ export class LexicalSearchRepository {
     return {
       terms: rows.flatMap(({ isPair, ...row }) => (isPair ? [] : [toCounted(row, cap)])),
       pairs: rows.flatMap(({ isPair, slot, postings }) =>
-        isPair
-          ? [{ pair: slot - 1, postings: [new Postings(postings, 2, 0), new Postings(postings, 2, 1)] }]
-          : [],
+        isPair ? [{ pair: slot - 1, postings: Postings.ofTerms(postings, 2, 2) }] : [],
       ),
     };
   }
@@ -164,7 +160,7 @@ export class LexicalSearchRepository {
   findSome(scope: SearchScope, terms: readonly IndexTerm[], cap: number): Promise<TermPostings[]> {
     return this.select(Prisma.sql`
       ${withReadableIndexes(scope.access)}
-      SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
+      SELECT wanted.slot::int AS slot, string_agg(${PACKED_POSTING}, ''::bytea) AS postings
       FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (
         SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency
         FROM chunk_terms
@@ -177,31 +173,40 @@ export class LexicalSearchRepository {
 
   /**
    * Returns which of some chunks have each term. Chunks that have all the terms of one of several lists are added to them.
+   * @param terms the places of each term in the indexes
    * @param keys packed keys of the chunks
    * @param cap maximum number of chunks that each list adds
    */
-  findTermsOf(
+  async findTermsOf(
     scope: SearchScope,
-    terms: readonly IndexTerm[],
+    terms: readonly (readonly IndexTerm[])[],
     keys: readonly string[],
     lists: readonly TermList[],
     cap: number,
   ): Promise<TermPostings[]> {
     const { ids, ordinals } = toKeyArrays(keys);
-    return this.select(Prisma.sql`
-      ${withReadableIndexes(scope.access)}, keys AS MATERIALIZED (
+    const frequencies = terms.map((_places, term) => storedFrequency(Prisma.raw(`wanted.hash${term}`)));
+    const { text, values } = Prisma.sql`
+      ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (${hashesByIndex(scope, terms)}),
+      keys AS MATERIALIZED (
         SELECT * FROM unnest(${ids}::uuid[], ${ordinals}::int[]) AS key (ingestion_id, ordinal)
         ${lists.length === 0 ? Prisma.empty : Prisma.sql`UNION ${intersections(scope, lists, cap)}`})
-      SELECT wanted.slot::int AS slot, string_agg(${PACKED}, ''::bytea) AS postings
+      SELECT string_agg(
+        uuid_send(keys.ingestion_id) || ${PACKED_ORDINAL} || ${packFrequencies(frequencies)}, ''::bytea
+      ) AS postings
       FROM keys
-      JOIN chunk_terms ON chunk_terms.ingestion_id = keys.ingestion_id AND chunk_terms.ordinal = keys.ordinal
-      JOIN ${wantedTerms(terms)} ON wanted.index_id = chunk_terms.index_id
-        AND chunk_terms.terms[width_bucket(wanted.hash, chunk_terms.terms)] = wanted.hash
+      -- OFFSET has the planner begin with the keys.
       CROSS JOIN LATERAL (
-        SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length, ${FREQUENCY} AS frequency
-      ) AS found
-      WHERE chunk_terms.index_id = ANY(${READABLE_INDEX_IDS})
-      GROUP BY wanted.slot`);
+        SELECT * FROM chunk_terms WHERE ingestion_id = keys.ingestion_id AND ordinal = keys.ordinal OFFSET 0
+      ) AS chunk_terms
+      JOIN wanted ON wanted.index_id = chunk_terms.index_id`;
+    const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values);
+    const { postings } = row ?? {};
+    if (!postings) return [];
+    return Postings.ofTerms(postings, terms.length, packedFrequencies(terms.length)).map((found, term) => ({
+      term,
+      postings: found,
+    }));
   }
 
   /** Returns the numbers of sampled chunks with terms as far as they are known, and -1 for others. */
@@ -242,10 +247,6 @@ function toTermKey({ indexId, hash }: IndexTerm): string {
   return `${indexId} ${hash}`;
 }
 
-function frequencyOf(hash: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`chunk_terms.frequencies[width_bucket(${hash}, chunk_terms.terms)]`;
-}
-
 /** Returns the query for the chunks with a wanted term. The set of them comes from the GIN index. */
 function chunksOfTerm(scope: SearchScope): Prisma.Sql {
   // Document frequencies are those of the whole index, so chunks outside the scope are read too.
@@ -258,7 +259,7 @@ function chunksOfTerm(scope: SearchScope): Prisma.Sql {
 
 function chunksOfPairs(scope: SearchScope, pairs: readonly TermPair[], cap: number): Prisma.Sql {
   return Prisma.sql`
-    SELECT pair.slot::int, TRUE, count(*)::int, string_agg(${PACKED} || int2send(found.second_frequency), ''::bytea)
+    SELECT pair.slot::int, TRUE, count(*)::int, string_agg(${PACKED_POSTING} || int2send(found.second_frequency), ''::bytea)
     FROM unnest(
       ${pairs.map(({ hashes }) => hashes[0])}::int[], ${pairs.map(({ hashes }) => hashes[1])}::int[],
       ${pairs.map(({ indexId }) => indexId)}::uuid[]
@@ -286,10 +287,4 @@ function intersections(scope: SearchScope, lists: readonly TermList[], cap: numb
       WHERE chunk_terms.terms @> list.hashes::int[] AND chunk_terms.index_id = list.index_id
         AND ${isInDocuments(scope, 'chunk_terms')}
       LIMIT ${cap}::int) AS found`;
-}
-
-function wantedTerms(terms: readonly IndexTerm[]): Prisma.Sql {
-  return Prisma.sql`unnest(
-    ${terms.map(({ hash }) => hash)}::int[], ${terms.map(({ indexId }) => indexId)}::uuid[]
-  ) WITH ORDINALITY AS wanted (hash, index_id, slot)`;
 }

@@ -4,6 +4,12 @@ export interface ChunkKey {
   readonly ordinal: number;
 }
 
+/** A term of a question in one index. */
+export interface IndexTerm {
+  readonly indexId: string;
+  readonly hash: number;
+}
+
 /** Bytes of a key: an id and an ordinal. */
 const KEY_BYTES = 20;
 
@@ -26,32 +32,39 @@ export class Postings {
   private readonly offset: number;
 
   /**
-   * @param terms number of terms whose frequencies each posting has
-   * @param term position of the term among these
+   * @param frequencies number of frequencies that each posting has
+   * @param place position of the frequency of the term among these
+   * @param keys the packed keys as far as they have been read
    */
   constructor(
     private readonly binary: Buffer,
-    terms = 1,
-    term = 0,
+    frequencies = 1,
+    place = 0,
+    private readonly keys: string[] = [],
   ) {
-    this.bytes = FREQUENCY_OFFSET + terms * FREQUENCY_BYTES;
-    this.offset = FREQUENCY_OFFSET + term * FREQUENCY_BYTES;
+    this.bytes = FREQUENCY_OFFSET + frequencies * FREQUENCY_BYTES;
+    this.offset = FREQUENCY_OFFSET + place * FREQUENCY_BYTES;
   }
 
-  /** Number of chunks. */
+  /** Returns the chunks with each of several terms, from postings that have the frequencies of all. */
+  static ofTerms(binary: Buffer, terms: number, frequencies: number): Postings[] {
+    const keys: string[] = [];
+    return Array.from({ length: terms }, (_, place) => new Postings(binary, frequencies, place, keys));
+  }
+
+  /** Number of postings. Those of several terms include chunks without this one. */
   get count(): number {
     return Math.floor(this.binary.length / this.bytes);
   }
 
   /** Calls a function for each chunk, with its packed key, its length in terms and the frequency of the term. */
   forEach(visit: (key: string, length: number, frequency: number) => void): void {
-    const { binary, bytes } = this;
-    for (let offset = 0; offset + bytes <= binary.length; offset += bytes) {
-      visit(
-        binary.toString('latin1', offset, offset + KEY_BYTES),
-        binary.readInt32BE(offset + LENGTH_OFFSET),
-        binary.readInt16BE(offset + this.offset),
-      );
+    const { binary, bytes, keys } = this;
+    for (let offset = 0, row = 0; offset + bytes <= binary.length; offset += bytes, row += 1) {
+      const frequency = binary.readInt16BE(offset + this.offset);
+      if (frequency === 0) continue;
+      const key = (keys[row] ??= binary.toString('latin1', offset, offset + KEY_BYTES));
+      visit(key, binary.readInt32BE(offset + LENGTH_OFFSET), frequency);
     }
   }
 }

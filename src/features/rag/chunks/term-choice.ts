@@ -1,5 +1,6 @@
 import type { QueryTerm } from '../model/tokenizer.js';
-import type { IndexTerm, TermPair } from './lexical-search.repository.js';
+import type { TermPair } from './lexical-search.repository.js';
+import type { IndexTerm } from './postings.js';
 
 /** A term of a question. */
 export interface SearchedTerm {

@@ -1,11 +1,7 @@
 import { type Bm25Corpus, inverseDocumentFrequency, maxBm25Score } from '../model/bm25.js';
 import { ChunkScores } from './chunk-scores.js';
-import type {
-  CountedPostings,
-  IndexTerm,
-  LexicalSearchRepository,
-  TermList,
-} from './lexical-search.repository.js';
+import type { CountedPostings, LexicalSearchRepository, TermList } from './lexical-search.repository.js';
+import type { IndexTerm } from './postings.js';
 import type { WordMatch } from './scored-chunk.js';
 import type { SearchScope } from './search-scope.repository.js';
 import { bestForms, choosePairs, chooseTerms, type SearchedTerm, type TermState } from './term-choice.js';
@@ -110,8 +106,10 @@ export class ThresholdSearch {
     for (const { pair: position, postings } of found.pairs) {
       const pair = paired[position];
       if (pair === undefined) continue;
-      this.scores.add(pair.first.term, postings[0]);
-      this.scores.add(pair.second.term, postings[1]);
+      for (const [place, { term }] of [pair.first, pair.second].entries()) {
+        const list = postings[place];
+        if (list !== undefined) this.scores.add(term, list);
+      }
     }
   }
 
@@ -164,10 +162,11 @@ export class ThresholdSearch {
     ]);
     const lists = keys.size === 0 ? this.intersections() : [];
     if (keys.size === 0 && lists.length === 0) return;
-    const places = toPlaces(this.states.filter(({ isComplete }) => !isComplete));
-    const found = await this.repository.findTermsOf(this.scope, places, [...keys], lists, MAX_INTERSECTION);
+    const open = this.states.filter(({ isComplete }) => !isComplete);
+    const terms = open.map(({ places }) => places);
+    const found = await this.repository.findTermsOf(this.scope, terms, [...keys], lists, MAX_INTERSECTION);
     for (const { term: position, postings } of found) {
-      const term = places[position]?.state.term;
+      const term = open[position]?.term;
       if (term !== undefined) this.scores.add(term, postings);
     }
   }

@@ -24,7 +24,7 @@ export type ExactComparison = 'database' | 'process';
  * Bounds of the list of candidates in a scan of an HNSW index, and its length for each vector that is wanted. The index
  * does not know the filter: of the candidates only the matching ones are left.
  */
-const CANDIDATES = { factor: 2, min: 200, max: 1_000 } as const;
+const CANDIDATES = { factor: 2, min: 240, max: 1_000 } as const;
 
 /** Maximum number of vectors that an iterative scan of an HNSW index visits. */
 const MAX_SCANNED = 20_000;

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '../../../../src/common/ids.js';
 import { LexicalSearchRepository } from '../../../../src/features/rag/chunks/lexical-search.repository.js';
 import { LexicalSearchService } from '../../../../src/features/rag/chunks/lexical-search.service.js';
-import { packKey } from '../../../../src/features/rag/chunks/postings.js';
+import { packKey, type Postings } from '../../../../src/features/rag/chunks/postings.js';
 import type { WordMatch } from '../../../../src/features/rag/chunks/scored-chunk.js';
 import { SearchScopeRepository } from '../../../../src/features/rag/chunks/search-scope.repository.js';
 import { bm25Score, inverseDocumentFrequency } from '../../../../src/features/rag/model/bm25.js';
 import { parseMetadataFilter } from '../../../../src/features/rag/model/filter.js';
-import { queryTerms, termFrequencies } from '../../../../src/features/rag/model/tokenizer.js';
+import { hashTerm, queryTerms, termFrequencies } from '../../../../src/features/rag/model/tokenizer.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 import { RetrievalStore, type StoredIndex } from '../../../support/retrieval-store.js';
 
@@ -52,6 +52,7 @@ const randomWord = (): number => Math.floor(WORDS ** random()) - 1;
 let database: TestDatabase;
 let store: RetrievalStore;
 let scopes: SearchScopeRepository;
+let repository: LexicalSearchRepository;
 let words: LexicalSearchService;
 let userId: string;
 let large: StoredIndex;
@@ -147,7 +148,8 @@ beforeAll(async () => {
   database = await createMigratedDatabase();
   store = new RetrievalStore(database);
   scopes = new SearchScopeRepository(store.prisma);
-  words = new LexicalSearchService(new LexicalSearchRepository(store.prisma));
+  repository = new LexicalSearchRepository(store.prisma);
+  words = new LexicalSearchService(repository);
   userId = newId();
   await store.run(`INSERT INTO users (id, email, password_hash) VALUES ($1::uuid, $1::uuid::text, 'none')`, [
     userId,
@@ -159,6 +161,74 @@ beforeAll(async () => {
 afterAll(async () => {
   await store.close();
   await database.drop();
+});
+
+/** Returns the frequencies of a term in the chunks with it, by their keys. */
+function frequenciesOf(postings: Postings | undefined): Map<string, number> {
+  const found = new Map<string, number>();
+  postings?.forEach((key, _length, frequency) => found.set(key, frequency));
+  return found;
+}
+
+/** Returns the same from the texts of chunks. */
+function countWord(rank: number, among: readonly StoredChunk[]): Map<string, number> {
+  const [{ term } = { term: '' }] = queryTerms(names[rank] ?? '');
+  return new Map(
+    among.flatMap(({ key, frequencies }) => {
+      const frequency = frequencies.get(term);
+      return frequency === undefined ? [] : [[key, frequency] as const];
+    }),
+  );
+}
+
+function toIndexTerm({ indexId }: StoredIndex, rank: number): { indexId: string; hash: number } {
+  const [{ term } = { term: '' }] = queryTerms(names[rank] ?? '');
+  return { indexId, hash: hashTerm(indexId, term) };
+}
+
+describe('the chunks of frequent words', () => {
+  it('are those with both words of a pair, with both frequencies, of a filter', async () => {
+    const access = { userId, collectionIds: [large.collectionId, other.collectionId] };
+    const scope = await scopes.readScope(access, parseMetadataFilter({ half: 1 }));
+    const pairs = [large, other].map((index) => ({
+      indexId: index.indexId,
+      hashes: [toIndexTerm(index, 0).hash, toIndexTerm(index, 2).hash] as const,
+    }));
+    const found = await repository.findPostings(scope, [toIndexTerm(large, 40)], 10_000, pairs, 10_000);
+
+    expect(found.pairs.map(({ pair }) => pair).sort()).toEqual([0, 1]);
+    for (const { pair, postings } of found.pairs) {
+      const having = among(pair === 0 ? large : other).filter(({ half }) => half === 1);
+      const [first, second] = [countWord(0, having), countWord(2, having)];
+      const both = new Set(first.keys().filter((key) => second.has(key)));
+      expect(both.size).toBeGreaterThan(100);
+      for (const [place, counts] of [first, second].entries())
+        expect(frequenciesOf(postings[place])).toEqual(new Map([...counts].filter(([key]) => both.has(key))));
+    }
+    const having = countWord(40, among(large));
+    const matching = new Set(among(large).flatMap(({ key, half }) => (half === 1 ? [key] : [])));
+    expect(found.terms.map(({ chunks: count }) => count)).toEqual([having.size]);
+    expect(frequenciesOf(found.terms[0]?.postings)).toEqual(
+      new Map([...having].filter(([key]) => matching.has(key))),
+    );
+  });
+
+  it('are those of some chunks that have each of any number of words, in several collections', async () => {
+    const access = { userId, collectionIds: [large.collectionId, other.collectionId] };
+    const scope = await scopes.readScope(access, undefined);
+    const ranks = [0, 1, 2, 5, 9, 14, 30, 55, 80];
+    const some = [...among(large).slice(100, 300), ...among(other).slice(0, 100)];
+    const found = await repository.findTermsOf(
+      scope,
+      ranks.map((rank) => [large, other].map((index) => toIndexTerm(index, rank))),
+      some.map(({ key }) => key),
+      [],
+      0,
+    );
+    expect(found.map(({ term }) => term)).toEqual([...ranks.keys()]);
+    for (const { term, postings } of found)
+      expect(frequenciesOf(postings)).toEqual(countWord(ranks[term] ?? -1, some));
+  });
 });
 
 describe('a search by words in large collections', () => {
