@@ -2,8 +2,8 @@
 -- statement is made once for a connection, an item is read once, and the owners are found in one pass over an index. Its
 -- providers together do not exceed the `max_concurrency` of a batch.
 --
--- Claims up to `p_slots` waiting items, evenly for up to as many owners that come after `p_after` (by id), from their
--- oldest batches on. Owners without access, batches that do not run, and items of the given providers are left out.
+-- Claims up to `p_slots` waiting items, evenly for up to half as many owners that come after `p_after` (by id), from their
+-- oldest batches on. Two items an owner, since most of the time goes into finding its batches. Owners without access, batches that do not run, and items of the given providers are left out.
 -- `next_owner` is the owner to continue after, null after the last one; without items there is a row with it alone.
 --
 -- The settings keep every plan on indexes, whenever it was made: see batch_function_plans.
@@ -25,6 +25,7 @@ DECLARE
   queued_ids uuid[] := '{}';
   the_next uuid;
   remaining int := p_slots;
+  max_owners int := (p_slots + 1) / 2;
   share int;
   is_queued boolean;
   place int;
@@ -38,16 +39,17 @@ BEGIN
     array_agg(owner.id) FILTER (
       WHERE users.disabled_at IS NULL AND users.deletion_requested_at IS NULL AND owner.id <> ALL (p_owners)
     ),
-    CASE WHEN count(*) = p_slots THEN max(owner.id::text)::uuid END
+    CASE WHEN count(*) = max_owners THEN max(owner.id::text)::uuid END
   INTO owners, the_next
   FROM (
     SELECT DISTINCT user_id AS id FROM batches
-    WHERE ended_at IS NULL AND user_id > p_after ORDER BY user_id LIMIT p_slots
+    WHERE ended_at IS NULL AND user_id > p_after ORDER BY user_id LIMIT max_owners
   ) owner
   JOIN users ON users.id = owner.id;
 
   WHILE remaining > 0 AND cardinality(owners) > 0 LOOP
-    share := greatest(1, remaining / cardinality(owners));
+    -- Rounded up, so that one round is usually enough.
+    share := (remaining + cardinality(owners) - 1) / cardinality(owners);
     counts := array_fill(0, ARRAY[cardinality(owners)]);
     FOR batch_id, line, user_id, api_key_id, endpoint, request, lane, attempts, next_owner, is_queued, place IN
       WITH picked AS MATERIALIZED (

@@ -86,22 +86,22 @@ it('a claim serves owners evenly and in turn, and what one of them does not need
   await rolledBack(async () => {
     const [first, second, third] = await insertAccounts(['a', 'b', 'c'], { batches: 2, items: 5 });
     if (first === undefined || second === undefined || third === undefined) throw new Error('No accounts.');
-    const two = await claimItems(2);
-    expect(countOwners(two)).toEqual({ [first]: 1, [second]: 1 });
-    expect(two.map(({ next_owner: next }) => next)).toEqual([second, second]);
+    const four = await claimItems(4);
+    expect(countOwners(four)).toEqual({ [first]: 2, [second]: 2 });
+    expect(four.map(({ next_owner: next }) => next)).toEqual([second, second, second, second]);
     // The third one is the last: the next claim begins with the first owner again.
-    const rest = await claimItems(2, { after: second });
-    expect(countOwners(rest)).toEqual({ [third]: 2 });
-    expect(rest.map(({ next_owner: next }) => next)).toEqual([null, null]);
-    // They have 1, 1 and 2 now.
+    const rest = await claimItems(3, { after: second });
+    expect(countOwners(rest)).toEqual({ [third]: 3 });
+    expect(rest.map(({ next_owner: next }) => next)).toEqual([null, null, null]);
+    // They have 2, 2 and 3 now.
     await client.query(`UPDATE users SET disabled_at = now() WHERE id = $1`, [first]);
-    expect(countOwners(await claimItems(6, { ownerSlots: 3 }))).toEqual({ [second]: 2, [third]: 1 });
-    expect(await claimItems(2, { after: first, ownerSlots: 3 })).toMatchObject([
-      { user_id: null, next_owner: third },
+    expect(countOwners(await claimItems(6, { ownerSlots: 4 }))).toEqual({ [second]: 2, [third]: 1 });
+    expect(await claimItems(2, { after: first, ownerSlots: 4 })).toMatchObject([
+      { user_id: null, next_owner: second },
     ]);
     await client.query(`UPDATE users SET disabled_at = NULL WHERE id = $1`, [first]);
-    // They have 1, 3 and 3 now.
-    expect(countOwners(await claimItems(8, { ownerSlots: 5 }))).toEqual({
+    // They have 2, 4 and 4 now.
+    expect(countOwners(await claimItems(8, { ownerSlots: 6 }))).toEqual({
       [first]: 4,
       [second]: 2,
       [third]: 2,
