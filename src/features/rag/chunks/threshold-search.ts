@@ -39,9 +39,10 @@ interface TermPlace extends IndexTerm {
 }
 
 /**
- * A search by words in a large scope, which reads as few chunks as it can. The chunks of the rare terms are read. Frequent terms add little: if the sum of what they can add at most is no more
- * than the score of the last chunk that is wanted, a chunk without a rare term cannot be among the best. Otherwise, the
- * chunks of more terms are read, as far as they are not too many, and those that have two of the rest.
+ * A search by words in a large scope, which reads as few chunks as it can. The chunks of the rare terms are read. Frequent
+ * terms add little: if the sum of what they can add at most is no more than the score of the last chunk that is wanted, a
+ * chunk without a rare term cannot be among the best. Otherwise, the chunks of more terms are read, as far as they are not
+ * too many, and those that have two of the rest.
  */
 export class ThresholdSearch {
   private readonly corpus: Bm25Corpus;
