@@ -1,10 +1,11 @@
 -- Claims waiting items as claim_batch_items does, which processes of an earlier version call, for less: the plan of each
--- statement is made once for a connection, an item is read once, and the owners are found in one pass over an index. Its
--- providers together do not exceed the `max_concurrency` of a batch.
+-- statement is made once for a connection, an item is read once, and the owners are found in one pass over an index. The
+-- `max_concurrency` of a batch is not exceeded by its providers together.
 --
 -- Claims up to `p_slots` waiting items, evenly for up to half as many owners that come after `p_after` (by id), from their
--- oldest batches on. Two items an owner, since most of the time goes into finding its batches. Owners without access, batches that do not run, and items of the given providers are left out.
--- `next_owner` is the owner to continue after, null after the last one; without items there is a row with it alone.
+-- oldest batches on. That is two items an owner, since most of the time goes into finding its batches. Owners without
+-- access, batches that do not run, and items of the given providers are left out. `next_owner` is the owner to continue
+-- after, null after the last one; without items there is a row with it alone.
 --
 -- The settings keep every plan on indexes, whenever it was made: see batch_function_plans.
 CREATE FUNCTION claim_waiting_items(
@@ -27,6 +28,7 @@ DECLARE
   remaining int := p_slots;
   max_owners int := (p_slots + 1) / 2;
   share int;
+  extra int;
   is_queued boolean;
   place int;
 BEGIN
@@ -39,7 +41,7 @@ BEGIN
     array_agg(owner.id) FILTER (
       WHERE users.disabled_at IS NULL AND users.deletion_requested_at IS NULL AND owner.id <> ALL (p_owners)
     ),
-    CASE WHEN count(*) = max_owners THEN max(owner.id::text)::uuid END
+    CASE WHEN count(*) = max_owners THEN max(owner.id::text COLLATE "C")::uuid END
   INTO owners, the_next
   FROM (
     SELECT DISTINCT user_id AS id FROM batches
@@ -48,13 +50,17 @@ BEGIN
   JOIN users ON users.id = owner.id;
 
   WHILE remaining > 0 AND cardinality(owners) > 0 LOOP
-    -- Rounded up, so that one round is usually enough.
-    share := (remaining + cardinality(owners) - 1) / cardinality(owners);
+    -- One more for each of the first `extra` owners, so that everyone gets some and one round is usually enough.
+    share := remaining / cardinality(owners);
+    extra := remaining % cardinality(owners);
     counts := array_fill(0, ARRAY[cardinality(owners)]);
     FOR batch_id, line, user_id, api_key_id, endpoint, request, lane, attempts, next_owner, is_queued, place IN
       WITH picked AS MATERIALIZED (
         SELECT choice.*, owner.place
-        FROM unnest(owners) WITH ORDINALITY AS owner (id, place)
+        FROM (
+          SELECT id, place, share + (place <= extra)::int AS share
+          FROM unnest(owners) WITH ORDINALITY AS given (id, place)
+        ) owner
         CROSS JOIN LATERAL (
           SELECT batch.id AS batch_id, batch.api_key_id, batch.endpoint, batch.status, item.line
           FROM batches batch
@@ -65,11 +71,11 @@ BEGIN
               SELECT line FROM batch_items
               WHERE batch_id = batch.id AND lane = provider.lane AND status = 'waiting'
               ORDER BY line
-              LIMIT share
+              LIMIT owner.share
               FOR UPDATE SKIP LOCKED
             ) waiting
             WHERE provider.lane <> ALL (p_lanes)
-            LIMIT CASE WHEN batch.max_concurrency IS NULL THEN share ELSE greatest(0, batch.max_concurrency - (
+            LIMIT CASE WHEN batch.max_concurrency IS NULL THEN owner.share ELSE greatest(0, batch.max_concurrency - (
               SELECT count(*) FROM batch_items leased
               WHERE leased.user_id = owner.id AND leased.lease_until IS NOT NULL AND leased.batch_id = batch.id
             )) END
@@ -81,7 +87,7 @@ BEGIN
               SELECT revoked_at IS NOT NULL OR expires_at <= now() FROM api_keys WHERE id = batch.api_key_id
             ), false))
           ORDER BY batch.id
-          LIMIT greatest(0, least(share, p_owner_slots - (
+          LIMIT greatest(0, least(owner.share, p_owner_slots - (
             SELECT count(*) FROM batch_items leased WHERE leased.user_id = owner.id AND leased.lease_until IS NOT NULL
           )))
         ) choice
@@ -102,7 +108,9 @@ BEGIN
       END IF;
     END LOOP;
     IF remaining > 0 THEN
-      SELECT array_agg(id) INTO owners FROM unnest(owners, counts) AS served (id, count) WHERE count >= share;
+      SELECT array_agg(id ORDER BY place) INTO owners
+      FROM unnest(owners, counts) WITH ORDINALITY AS served (id, count, place)
+      WHERE count > 0 AND count >= share + (place <= extra)::int;
     END IF;
   END LOOP;
 

@@ -114,6 +114,19 @@ it('a claim serves owners evenly and in turn, and what one of them does not need
   });
 });
 
+it.each([
+  { slots: 12, owners: 5, shares: [3, 3, 2, 2, 2] },
+  { slots: 16, owners: 7, shares: [3, 3, 2, 2, 2, 2, 2] },
+  { slots: 7, owners: 3, shares: [3, 2, 2] },
+])('a claim of $slots items leaves none of $owners owners out', async ({ slots, owners, shares }) => {
+  await rolledBack(async () => {
+    const names = Array.from({ length: owners }, (_owner, number) => `owner${number}`);
+    const ids = await insertAccounts(names, { batches: 1, items: 20 });
+    const expected = Object.fromEntries(ids.map((id, place) => [id, shares[place]]));
+    expect(countOwners(await claimItems(slots))).toEqual(expected);
+  });
+});
+
 it('a claim takes no more items of a batch than its max_concurrency, whatever their providers', async () => {
   await rolledBack(async () => {
     await insertAccounts(['a'], {
