@@ -63,11 +63,6 @@ export class ChunkScores {
     this.scores = scores;
   }
 
-  /** Returns the numbers of chunks, to be compared with those of a condition. */
-  numbersOf(keys: Iterable<string>): number[] {
-    return Array.from(keys, (key) => this.numberOf(key));
-  }
-
   /** Returns the score at a rank from 1; 0 if there are fewer chunks. */
   scoreAt(rank: number): number {
     const sorted = this.scores.toSorted();

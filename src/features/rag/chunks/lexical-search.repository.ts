@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { PrismaService } from '../../../infra/database/index.js';
 import { READABLE_INDEX_IDS, withReadableIndexes } from './access.sql.js';
@@ -9,7 +10,7 @@ import {
   hashesByIndex,
   PACKED_ORDINAL,
   PACKED_POSTING,
-  packedFrequencies,
+  countPackedFrequencies,
   packFrequencies,
   storedFrequency,
   wantedTerms,
@@ -36,6 +37,8 @@ export interface CountedPostings extends TermPostings {
 export interface TermPair {
   readonly indexId: string;
   readonly hashes: readonly [number, number];
+  /** Maximum number of chunks that are read, an arbitrary part. */
+  readonly cap: number;
 }
 
 /** Chunks with both terms of a pair. */
@@ -56,10 +59,19 @@ export interface TermList {
 const SAMPLE_INTERVAL = 128;
 
 /**
- * Number of sampled chunks with a term from which their number is reused, in milliseconds how long, and the maximum number
- * of such terms in memory. Counting the sampled chunks of frequent terms takes most of the time, and questions share them.
+ * Least number of sampled chunks with a term whose number is reused. Such a term never counts as rare. Counting the sampled
+ * chunks of frequent terms takes most of the time, and questions share them.
  */
-const REUSED = { sampled: 24, ms: 10_000, terms: 20_000 } as const;
+const MIN_REUSED_COUNT = 24;
+
+/** Time for which a number of sampled chunks is reused, in milliseconds. */
+const REUSE_MS = 10_000;
+
+/** Maximum number of terms whose numbers are in memory. */
+const MAX_REUSED_TERMS = 20_000;
+
+/** Stands for a number of sampled chunks that is counted by the statement. */
+const UNKNOWN_COUNT = -1;
 
 /** Condition that a chunk is in the sample: that of the index `chunk_terms_sample_idx`. */
 const IS_SAMPLED = Prisma.sql`((chunk_terms.ordinal + get_byte(uuid_send(chunk_terms.ingestion_id), 15)) % 128) = 0`;
@@ -68,7 +80,7 @@ const IS_SAMPLED = Prisma.sql`((chunk_terms.ordinal + get_byte(uuid_send(chunk_t
 @Injectable()
 export class LexicalSearchRepository {
   /** Numbers of sampled chunks with frequent terms, by index and hash. */
-  private readonly sampled = new Map<string, { readonly count: number; readonly until: number }>();
+  private readonly sampled = new LRUCache<string, number>({ max: MAX_REUSED_TERMS, ttl: REUSE_MS });
 
   constructor(private readonly prisma: PrismaService) {}
 
@@ -99,13 +111,14 @@ export class LexicalSearchRepository {
     cap: number,
   ): Promise<CountedPostings[]> {
     const maxSampled = Math.floor(rare / SAMPLE_INTERVAL);
+    const cached = terms.map((term) => this.sampled.get(toTermKey(term)) ?? UNKNOWN_COUNT);
     const { text, values } = Prisma.sql`
       ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (
         SELECT wanted.*, CASE WHEN known.count >= 0 THEN known.count ELSE (
           SELECT count(*)::int FROM chunk_terms
           WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND ${IS_SAMPLED}) END AS sampled
         FROM ${wantedTerms(terms)}
-        JOIN unnest(${this.knownCounts(terms)}::int[]) WITH ORDINALITY AS known (count, slot) USING (slot)
+        JOIN unnest(${cached}::int[]) WITH ORDINALITY AS known (count, slot) USING (slot)
         WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS}))
       SELECT wanted.slot::int AS slot, wanted.sampled, count(found.ingestion_id)::int AS chunks,
         COALESCE(string_agg(${PACKED_POSTING}, ''::bytea) FILTER (WHERE found.is_searched), ''::bytea) AS postings
@@ -117,7 +130,10 @@ export class LexicalSearchRepository {
     const rows = await this.prisma.query<CountedRow & { readonly sampled: number }>(text, values);
     return rows.map(({ sampled, ...row }) => {
       const term = terms[row.slot - 1];
-      if (term !== undefined) this.keepCount(term, sampled);
+      // A number that was reused itself is not stored again: it would never expire while searches overlap.
+      const isNew = cached[row.slot - 1] === UNKNOWN_COUNT;
+      if (term !== undefined && isNew && sampled >= MIN_REUSED_COUNT)
+        this.sampled.set(toTermKey(term), sampled);
       return sampled > maxSampled
         ? { ...toCounted(row, cap), chunks: sampled * SAMPLE_INTERVAL, isComplete: false }
         : toCounted(row, cap);
@@ -127,14 +143,12 @@ export class LexicalSearchRepository {
   /**
    * Returns the chunks of a scope with each term, and those with both terms of each pair.
    * @param cap maximum number of chunks of the index that are read for a term, an arbitrary part
-   * @param pairCap maximum number of chunks of a pair, an arbitrary part
    */
   async findPostings(
     scope: SearchScope,
     terms: readonly IndexTerm[],
     cap: number,
     pairs: readonly TermPair[],
-    pairCap: number,
   ): Promise<{ readonly terms: CountedPostings[]; readonly pairs: PairPostings[] }> {
     const { text, values } = Prisma.sql`
       ${withReadableIndexes(scope.access)}
@@ -143,7 +157,7 @@ export class LexicalSearchRepository {
       FROM ${wantedTerms(terms)} CROSS JOIN LATERAL (${chunksOfTerm(scope)} LIMIT ${cap}::int) AS found
       WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
       GROUP BY wanted.slot
-      ${pairs.length === 0 ? Prisma.empty : Prisma.sql`UNION ALL ${chunksOfPairs(scope, pairs, pairCap)}`}`;
+      ${pairs.length === 0 ? Prisma.empty : Prisma.sql`UNION ALL ${chunksOfPairs(scope, pairs)}`}`;
     const rows = await this.prisma.query<CountedRow & { readonly isPair: boolean }>(text, values);
     return {
       terms: rows.flatMap(({ isPair, ...row }) => (isPair ? [] : [toCounted(row, cap)])),
@@ -203,27 +217,12 @@ export class LexicalSearchRepository {
     const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values);
     const { postings } = row ?? {};
     if (!postings) return [];
-    return Postings.ofTerms(postings, terms.length, packedFrequencies(terms.length)).map((found, term) => ({
-      term,
-      postings: found,
-    }));
-  }
-
-  /** Returns the numbers of sampled chunks with terms as far as they are known, and -1 for others. */
-  private knownCounts(terms: readonly IndexTerm[]): number[] {
-    const now = performance.now();
-    return terms.map((term) => {
-      const known = this.sampled.get(toTermKey(term));
-      return known !== undefined && known.until > now ? known.count : -1;
-    });
-  }
-
-  private keepCount(term: IndexTerm, count: number): void {
-    const [key, now] = [toTermKey(term), performance.now()];
-    const known = this.sampled.get(key);
-    if (count < REUSED.sampled || (known !== undefined && known.until > now)) return;
-    if (this.sampled.size >= REUSED.terms) this.sampled.clear();
-    this.sampled.set(key, { count, until: now + REUSED.ms });
+    return Postings.ofTerms(postings, terms.length, countPackedFrequencies(terms.length)).map(
+      (found, term) => ({
+        term,
+        postings: found,
+      }),
+    );
   }
 
   /** Runs a statement that returns the position of each term, from 1, and its chunks. */
@@ -257,13 +256,13 @@ function chunksOfTerm(scope: SearchScope): Prisma.Sql {
     WHERE chunk_terms.terms @> ARRAY[wanted.hash] AND chunk_terms.index_id = wanted.index_id`;
 }
 
-function chunksOfPairs(scope: SearchScope, pairs: readonly TermPair[], cap: number): Prisma.Sql {
+function chunksOfPairs(scope: SearchScope, pairs: readonly TermPair[]): Prisma.Sql {
   return Prisma.sql`
     SELECT pair.slot::int, TRUE, count(*)::int, string_agg(${PACKED_POSTING} || int2send(found.second_frequency), ''::bytea)
     FROM unnest(
       ${pairs.map(({ hashes }) => hashes[0])}::int[], ${pairs.map(({ hashes }) => hashes[1])}::int[],
-      ${pairs.map(({ indexId }) => indexId)}::uuid[]
-    ) WITH ORDINALITY AS pair (first, second, index_id, slot)
+      ${pairs.map(({ indexId }) => indexId)}::uuid[], ${pairs.map(({ cap }) => cap)}::int[]
+    ) WITH ORDINALITY AS pair (first, second, index_id, cap, slot)
     CROSS JOIN LATERAL (
       SELECT chunk_terms.ingestion_id, chunk_terms.ordinal, chunk_terms.length,
         ${frequencyOf(Prisma.sql`pair.first`)} AS frequency,
@@ -271,7 +270,7 @@ function chunksOfPairs(scope: SearchScope, pairs: readonly TermPair[], cap: numb
       FROM chunk_terms
       WHERE chunk_terms.terms @> ARRAY[pair.first, pair.second] AND chunk_terms.index_id = pair.index_id
         AND ${isInDocuments(scope, 'chunk_terms')}
-      LIMIT ${cap}::int) AS found
+      LIMIT pair.cap) AS found
     WHERE pair.index_id = ANY(${READABLE_INDEX_IDS})
     GROUP BY pair.slot`;
 }

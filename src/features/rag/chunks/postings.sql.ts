@@ -40,7 +40,7 @@ export function packFrequencies(frequencies: readonly Prisma.Sql[]): Prisma.Sql 
 }
 
 /** Returns the number of frequencies in a posting with those of some terms. */
-export function packedFrequencies(terms: number): number {
+export function countPackedFrequencies(terms: number): number {
   return FREQUENCIES_OF_NUMBER * Math.ceil(terms / FREQUENCIES_OF_NUMBER);
 }
 

@@ -55,8 +55,8 @@ describe('the pairs that are read', () => {
     ];
     expect(choosePairs(states, 100_000, 100).map(({ places }) => places)).toEqual([
       [
-        { indexId: 'one', hashes: [2, 11] },
-        { indexId: 'other', hashes: [1_002, 1_011] },
+        { indexId: 'one', hashes: [2, 11], cap: 102 },
+        { indexId: 'other', hashes: [1_002, 1_011], cap: 102 },
       ],
     ]);
   });

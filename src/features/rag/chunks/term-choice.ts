@@ -28,6 +28,12 @@ export interface StatePair {
 /** Maximum number of pairs, in all indexes together. */
 const MAX_PAIRS = 60;
 
+/**
+ * Words of a text go together, so there are more chunks with a pair than the estimate: up to `factor` times as many and
+ * `more` are read.
+ */
+const PAIR_CAP = { factor: 4, more: 100 } as const;
+
 /** Least share of the chunks with a form of a word that are taken for chunks without the other forms. */
 const MIN_NEW_SHARE = 0.05;
 
@@ -67,9 +73,8 @@ export function chooseTerms(
  * @param budget maximum number of chunks
  */
 export function choosePairs(open: readonly TermState[], chunks: number, budget: number): StatePair[] {
-  const words = bestForms(open);
+  const words = selectBestForms(open);
   const pairs = words.flatMap((first, index) =>
-    // Words of a text go together, so there are rather more chunks.
     words.slice(index + 1).map((second) => ({ first, second, count: (first.count * second.count) / chunks })),
   );
   const chosen: StatePair[] = [];
@@ -79,13 +84,17 @@ export function choosePairs(open: readonly TermState[], chunks: number, budget: 
     places += first.places.length;
     sum += count;
     if (sum > budget || places > Math.max(MAX_PAIRS, first.places.length)) break;
-    chosen.push({ first, second, places: pairPlaces(first, second) });
+    chosen.push({
+      first,
+      second,
+      places: toPairPlaces(first, second, Math.ceil(PAIR_CAP.factor * count + PAIR_CAP.more)),
+    });
   }
   return chosen;
 }
 
 /** Returns the form with the highest weight of each word that chunks have. */
-export function bestForms(states: readonly TermState[]): TermState[] {
+export function selectBestForms(states: readonly TermState[]): TermState[] {
   const forms = new Map<number, TermState>();
   for (const state of states) {
     const best = forms.get(state.term.word);
@@ -95,10 +104,10 @@ export function bestForms(states: readonly TermState[]): TermState[] {
   return [...forms.values()];
 }
 
-function pairPlaces(first: TermState, second: TermState): TermPair[] {
+function toPairPlaces(first: TermState, second: TermState, cap: number): TermPair[] {
   const others = new Map(second.places.map(({ indexId, hash }) => [indexId, hash]));
   return first.places.flatMap(({ indexId, hash }) => {
     const other = others.get(indexId);
-    return other === undefined ? [] : [{ indexId, hashes: [hash, other] as const }];
+    return other === undefined ? [] : [{ indexId, hashes: [hash, other] as const, cap }];
   });
 }

@@ -4,13 +4,19 @@ import type { CountedPostings, LexicalSearchRepository, TermList } from './lexic
 import type { IndexTerm } from './postings.js';
 import type { WordMatch } from './scored-chunk.js';
 import type { SearchScope } from './search-scope.repository.js';
-import { bestForms, choosePairs, chooseTerms, type SearchedTerm, type TermState } from './term-choice.js';
+import {
+  selectBestForms,
+  choosePairs,
+  chooseTerms,
+  type SearchedTerm,
+  type TermState,
+} from './term-choice.js';
 
 /**
  * Bounds of the chunks that are read. Those of the rare terms are read first: of terms with at most `min` to `max` chunks,
  * the more terms the fewer, about `first` together. Of the others up to `more` are read if they may matter, and up to
  * `pairs` that have two of the rest. `cap` is the maximum for one term, whose number of chunks may have been
- * underestimated, and `pairCap` that for a pair.
+ * underestimated.
  */
 const READ = {
   first: 4_000,
@@ -19,7 +25,6 @@ const READ = {
   more: 2_000,
   cap: 6_000,
   pairs: 1_000,
-  pairCap: 1_000,
 } as const;
 
 /** Number of chunks that are scored with all terms, for each one that is wanted. */
@@ -101,7 +106,6 @@ export class ThresholdSearch {
       places,
       READ.cap,
       paired.map(({ place }) => place),
-      READ.pairCap,
     );
     this.add(places, found.terms);
     for (const { pair: position, postings } of found.pairs) {
@@ -186,7 +190,7 @@ export class ThresholdSearch {
   /** Returns the best forms of the words with frequent terms, in each index. */
   private intersections(): TermList[] {
     const open = this.states.filter(({ isComplete }) => !isComplete);
-    const chosen = bestForms(open).slice(0, MAX_INTERSECTED_WORDS);
+    const chosen = selectBestForms(open).slice(0, MAX_INTERSECTED_WORDS);
     if (chosen.length < 2) return [];
     return this.scope.indexes.map(({ id: indexId }) => ({
       indexId,

@@ -193,8 +193,9 @@ describe('the chunks of frequent words', () => {
     const pairs = [large, other].map((index) => ({
       indexId: index.indexId,
       hashes: [toIndexTerm(index, 0).hash, toIndexTerm(index, 2).hash] as const,
+      cap: 10_000,
     }));
-    const found = await repository.findPostings(scope, [toIndexTerm(large, 40)], 10_000, pairs, 10_000);
+    const found = await repository.findPostings(scope, [toIndexTerm(large, 40)], 10_000, pairs);
 
     expect(found.pairs.map(({ pair }) => pair).sort()).toEqual([0, 1]);
     for (const { pair, postings } of found.pairs) {
