@@ -74,6 +74,7 @@ const sameOnAllStores = [
   'test/e2e/deploy/fly.spec.ts',
   'test/e2e/deploy/nginx.spec.ts',
   'test/e2e/deploy/prometheus.spec.ts',
+  'test/e2e/large-documents.spec.ts',
   'test/e2e/lifecycle.spec.ts',
   'test/e2e/redis-away.spec.ts',
   'test/e2e/several-processes.spec.ts',
