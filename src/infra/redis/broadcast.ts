@@ -8,7 +8,7 @@ type Listener = (message: string) => void;
 const PREFIX = 'parley:';
 
 /**
- * Notifies all processes: this one immediately, the others through Redis if configured. A message may be lost while
+ * Notifies all processes: this one immediately unless the message is queued, the others through Redis if configured. A message may be lost while
  * Redis is unavailable, and this process receives it a second time. So a message may only speed up what happens
  * anyway.
  */
@@ -62,7 +62,7 @@ export class Broadcast {
    * Adds a message to commands that are sent together. It reaches the processes that have subscribed, this one among
    * them, only while Redis is available.
    */
-  addTo(pipeline: ChainableCommander, channel: string, message: string): void {
+  queueMessage(pipeline: ChainableCommander, channel: string, message: string): void {
     pipeline.publish(this.prefix + channel, message);
   }
 

@@ -175,7 +175,7 @@ function tokenOf(text: string, start: number, alone: boolean): Token[] {
   return form === '' ? [] : [{ form, alone, start, end: start + text.length }];
 }
 
-/** Normalizes a word exactly like `search_form` in the database. */
+/** Normalizes a word exactly like `search_form` and, for queries, `search_normal_form` in the database. */
 function formOf(word: string): string {
   const form = word
     .slice(0, MAX_EXAMINED_LENGTH)

@@ -59,10 +59,10 @@ export class AnswerLog {
     const pipeline = client.pipeline();
     for (const entry of mergeEntries(entries)) pipeline.xadd(key, '*', ...toStreamFields(entry));
     pipeline.expire(key, ended ? ENDED_TTL_S : LOG_TTL_S);
-    this.broadcast.addTo(pipeline, channelOf(answerId), '');
+    this.broadcast.queueMessage(pipeline, channelOf(answerId), '');
     try {
       const replies = (await pipeline.exec()) ?? [];
-      // The notification only speeds things up, so its failure does not count.
+      // The notification only speeds up what happens anyway, so its failure does not count.
       for (const [error] of replies.slice(0, -1)) if (error !== null) throw error;
       return true;
     } catch (error) {
