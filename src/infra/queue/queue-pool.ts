@@ -11,6 +11,8 @@ const STATEMENT_CONNECTIONS = 4;
  * its own.
  */
 export class QueuePool extends pg.Pool {
+  private readonly inUse = new Set<pg.PoolClient>();
+
   constructor(connectionString: string) {
     super({
       connectionString,
@@ -23,6 +25,12 @@ export class QueuePool extends pg.Pool {
     // Each queue and worker adds a listener for errors of idle connections. Before the first one there is none.
     this.setMaxListeners(0);
     this.on('error', () => undefined);
+    this.on('acquire', (client) => {
+      this.inUse.add(client);
+      // After it was passed on, so that its user has an error and not a connection that never answers.
+      if (this.ending) setImmediate(() => this.destroyClients());
+    });
+    this.on('release', (_error, client) => this.inUse.delete(client));
   }
 
   /**
@@ -37,9 +45,28 @@ export class QueuePool extends pg.Pool {
         client.release();
       });
     } catch (error) {
-      await pool.end();
+      await pool.close();
       throw error;
     }
     return pool;
+  }
+
+  /**
+   * Closes all connections, those in use too. To be called when all queues and workers are closed: a worker of BullMQ that
+   * is closed while it starts takes the connection that waits for notifications afterwards, and never returns it.
+   */
+  async close(): Promise<void> {
+    if (this.ending) return;
+    const ended = this.end();
+    this.destroyClients();
+    await ended;
+  }
+
+  private destroyClients(): void {
+    for (const client of this.inUse) {
+      client.release(true);
+      // Its user may still return it, and the pool throws the second time.
+      client.release = () => undefined;
+    }
   }
 }

@@ -47,7 +47,7 @@ export class QueueModule implements OnApplicationShutdown {
 
   /** Runs after the hooks of all modules with queues, because this module is global. */
   async onApplicationShutdown(): Promise<void> {
-    if (this.pool?.ending === false) await this.pool.end();
+    await this.pool?.close();
   }
 }
 

@@ -2,8 +2,9 @@
 import { getQueueToken } from '@nestjs/bullmq';
 import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, expect } from '@jest/globals';
-import type { Queue } from 'bullmq';
+import { createPostgresBackend, type Queue, setDefaultBackendFactory, Worker } from 'bullmq';
 import { QueueModule, registerQueue } from '../../../src/infra/queue/index.js';
+import { QueuePool } from '../../../src/infra/queue/queue-pool.js';
 import { createMigratedDatabase, type TestDatabase } from '../../support/database.js';
 import { itWithoutRedis } from '../../support/redis.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
@@ -45,6 +46,38 @@ itWithoutRedis.each(['CREATE SCHEMA', 'COMMIT', 'AS server_version'])(
       });
     await expect(start).rejects.toThrow();
     await lost;
+    expect(uncaught.splice(0)).toEqual([]);
+  },
+);
+
+itWithoutRedis(
+  'the connections close, although a worker that was closed while it started took one afterwards',
+  async () => {
+    setDefaultBackendFactory(createPostgresBackend);
+    const pool = await QueuePool.open(proxy.url);
+    const worker = new Worker('early', () => Promise.resolve(), { connection: pool, autorun: false });
+    const ready = worker.waitUntilReady().catch((error: unknown) => error);
+    await worker.close();
+    await ready;
+    await pool.close();
+    expect(proxy.connections).toBe(0);
+  },
+);
+
+itWithoutRedis(
+  'a connection that is still used when the connections close ends, and may be returned',
+  async () => {
+    const pool = await QueuePool.open(proxy.url);
+    const client = await pool.connect();
+    const waiting = client.query('SELECT pg_sleep(600)').catch((error: unknown) => error);
+    const connecting = pool
+      .connect()
+      .then((late) => late.query('SELECT 1'))
+      .catch((error: unknown) => error);
+    await pool.close();
+    expect(await waiting).toBeInstanceOf(Error);
+    expect(await connecting).toBeInstanceOf(Error);
+    client.release();
     expect(uncaught.splice(0)).toEqual([]);
   },
 );
