@@ -1,5 +1,5 @@
--- `begin_turn` under another name: a turn that begins a conversation writes it with its messages in one statement. Processes
--- of an earlier version still call the former.
+-- `begin_turn` under another name, which writes a new conversation and all messages of a turn in one statement. Processes of
+-- an earlier version still call the former.
 
 CREATE FUNCTION start_turn(
   p_user uuid, p_conversation uuid, p_title text, p_after_leaf boolean, p_after uuid, p_system_prompt text,
@@ -17,6 +17,7 @@ DECLARE
   the_compaction compaction := coalesce(p_compaction, 'none')::compaction;
   running uuid;
   missing uuid;
+  message_count int := jsonb_array_length(p_messages);
 BEGIN
   -- Held until the commit: `find_begun_turn` waits for it, so that it never looks before a commit that is on its way.
   PERFORM pg_advisory_xact_lock(hashtextextended(p_answer::text, 0));
@@ -35,32 +36,7 @@ BEGIN
     END IF;
   END IF;
 
-  IF p_title IS NOT NULL THEN
-    IF jsonb_array_length(p_messages) = 0 THEN
-      RAISE EXCEPTION 'an answer must follow a message';
-    END IF;
-    -- One statement, at whose end the foreign keys are checked: the conversation can name its last message from the
-    -- beginning, and need not be written twice, with all entries of its indexes.
-    WITH said AS (
-      SELECT id, lag(id) OVER (ORDER BY number) AS before, number, role, content, token_count, tool_call_id
-      FROM ROWS FROM (
-        jsonb_to_recordset(p_messages) AS (id uuid, role text, content text, token_count int, tool_call_id text)
-      ) WITH ORDINALITY AS said (id, role, content, token_count, tool_call_id, number)
-    ), conversation AS (
-      INSERT INTO conversations (id, user_id, title, system_prompt, compaction, next_position, leaf_message_id)
-      VALUES (p_conversation, p_user, p_title, the_prompt, the_compaction, jsonb_array_length(p_messages) + 1, p_answer)
-    ), written AS (
-      INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id,
-        model, options, lease_owner, lease_until)
-      SELECT id, p_conversation, p_user, before, number - 1, role::message_role, 'complete'::message_status, content, token_count, tool_call_id,
-        NULL::text, NULL::jsonb, NULL::uuid, NULL::timestamptz
-      FROM said
-      UNION ALL
-      SELECT p_answer, p_conversation, p_user, (SELECT id FROM said ORDER BY number DESC LIMIT 1), jsonb_array_length(p_messages),
-        'assistant', 'generating', '', 0, NULL, p_model, p_options, p_lease_owner, now() + make_interval(secs => p_lease_seconds)
-    )
-    SELECT id INTO the_parent FROM said ORDER BY number DESC LIMIT 1;
-  ELSE
+  IF p_title IS NULL THEN
     -- The lock holds until the commit: of two turns that come at once the second waits here, then sees the answer of the
     -- first and is refused. The partial unique index on generating messages would refuse it even so.
     SELECT next_position, leaf_message_id, coalesce(p_system_prompt, known.system_prompt),
@@ -79,28 +55,37 @@ BEGIN
     IF the_parent IS DISTINCT FROM the_leaf THEN
       PERFORM activate_path(p_conversation, the_parent);
     END IF;
+  END IF;
 
-    WITH said AS (
-      SELECT id, lag(id) OVER (ORDER BY number) AS before, number, role, content, token_count, tool_call_id
-      FROM ROWS FROM (
-        jsonb_to_recordset(p_messages) AS (id uuid, role text, content text, token_count int, tool_call_id text)
-      ) WITH ORDINALITY AS said (id, role, content, token_count, tool_call_id, number)
-    ), question AS (
-      INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id)
-      SELECT id, p_conversation, p_user, coalesce(before, the_parent), the_position + number - 1, role::message_role, 'complete',
-        content, token_count, tool_call_id
-      FROM said
-    )
-    SELECT coalesce((SELECT id FROM said ORDER BY number DESC LIMIT 1), the_parent) INTO the_parent;
-    IF the_parent IS NULL THEN
-      RAISE EXCEPTION 'an answer must follow a message';
-    END IF;
-    the_position := the_position + jsonb_array_length(p_messages);
-
-    -- The lease is counted by the clock of the database, which all processes share.
-    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, model, options, lease_owner, lease_until)
-    VALUES (p_answer, p_conversation, p_user, the_parent, the_position, 'assistant', 'generating', '', p_model, p_options,
-      p_lease_owner, now() + make_interval(secs => p_lease_seconds));
+  -- One statement, at whose end the foreign keys are checked: a new conversation can name its last message from the
+  -- beginning, and need not be written twice, with all entries of its indexes. The lease is counted by the clock of the
+  -- database, which all processes share.
+  WITH new_messages AS (
+    SELECT id, coalesce(lag(id) OVER (ORDER BY number), the_parent) AS parent_id, number, role, content, token_count,
+      tool_call_id
+    FROM ROWS FROM (
+      jsonb_to_recordset(p_messages) AS (id uuid, role text, content text, token_count int, tool_call_id text)
+    ) WITH ORDINALITY AS message (id, role, content, token_count, tool_call_id, number)
+  ), leaf AS (
+    SELECT coalesce((SELECT id FROM new_messages ORDER BY number DESC LIMIT 1), the_parent) AS id
+  ), new_conversation AS (
+    INSERT INTO conversations (id, user_id, title, system_prompt, compaction, next_position, leaf_message_id)
+    SELECT p_conversation, p_user, p_title, the_prompt, the_compaction, message_count + 1, p_answer
+    FROM leaf WHERE p_title IS NOT NULL AND leaf.id IS NOT NULL
+  ), stored_messages AS (
+    INSERT INTO messages (id, conversation_id, user_id, parent_id, position, role, status, content, token_count, tool_call_id,
+      model, options, lease_owner, lease_until)
+    SELECT id, p_conversation, p_user, parent_id, the_position + number - 1, role::message_role, 'complete'::message_status,
+      content, token_count, tool_call_id, NULL::text, NULL::jsonb, NULL::uuid, NULL::timestamptz
+    FROM new_messages
+    UNION ALL
+    SELECT p_answer, p_conversation, p_user, id, the_position + message_count, 'assistant', 'generating', '', 0, NULL, p_model,
+      p_options, p_lease_owner, now() + make_interval(secs => p_lease_seconds)
+    FROM leaf WHERE id IS NOT NULL
+  )
+  SELECT id INTO the_parent FROM leaf;
+  IF the_parent IS NULL THEN
+    RAISE EXCEPTION 'an answer must follow a message';
   END IF;
 
   -- FOR KEY SHARE waits for a deletion of one of the files that is under way, and does not find it then; a deletion that
@@ -126,8 +111,8 @@ BEGIN
 
   IF p_title IS NULL THEN
     UPDATE conversations
-    SET next_position = the_position + 1, leaf_message_id = p_answer, system_prompt = the_prompt, compaction = the_compaction,
-      updated_at = now()
+    SET next_position = the_position + message_count + 1, leaf_message_id = p_answer, system_prompt = the_prompt,
+      compaction = the_compaction, updated_at = now()
     WHERE id = p_conversation;
   END IF;
   IF the_claim IS NOT NULL THEN
