@@ -36,14 +36,7 @@ export class RetrievalStore {
     if (!serverUrl) throw new Error('Set DATABASE_URL to a PostgreSQL that lets you make databases.');
     const name = `parley_bench_${randomBytes(6).toString('hex')}`;
     await run(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    const store = new RetrievalStore(serverUrl, name, url.href);
-    await applyMigrations({
-      connectionString: url.href,
-      directory: join(root.pathname, 'prisma/migrations'),
-      report: () => undefined,
-    });
+    const store = await RetrievalStore.#migrated(serverUrl, name);
     await store.query('INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3)', [
       store.userId,
       'bench@example.com',
@@ -58,6 +51,14 @@ export class RetrievalStore {
    * @param {string} name
    */
   static async open(serverUrl, name) {
+    const store = await RetrievalStore.#migrated(serverUrl, name);
+    const { rows } = await store.query('SELECT id FROM users');
+    store.userId = rows[0].id;
+    return store;
+  }
+
+  /** Returns the store of a database, which gets all migrations. */
+  static async #migrated(serverUrl, name) {
     const url = new URL(serverUrl);
     url.pathname = `/${name}`;
     const store = new RetrievalStore(serverUrl, name, url.href);
@@ -66,8 +67,6 @@ export class RetrievalStore {
       directory: join(root.pathname, 'prisma/migrations'),
       report: () => undefined,
     });
-    const { rows } = await store.query('SELECT id FROM users');
-    store.userId = rows[0].id;
     return store;
   }
 

@@ -1,7 +1,7 @@
--- What a text is found by, worked out in PL/pgSQL with the results of `search_normal_form` and `search_vector`. PostgreSQL before 18 plans the query of
--- an SQL function in each transaction that calls it, which took a millisecond for each of the three texts of a turn; it
--- keeps the plans of PL/pgSQL for as long as a connection lives. Texts of ASCII only, which most are, also skip what
--- cannot apply to them.
+-- The words by which texts are found, in PL/pgSQL, with the results of `search_normal_form` and `search_vector`. PostgreSQL
+-- before 18 plans the query of an SQL function in each transaction that calls it, which took a millisecond for each of the
+-- three texts of a turn; it keeps the plans of PL/pgSQL for as long as a connection lives. Texts of ASCII only, which most
+-- are, also skip what cannot apply to them.
 
 CREATE FUNCTION search_form(body text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -11,6 +11,7 @@ const STATEMENT_CONNECTIONS = 4;
  * its own.
  */
 export class QueuePool extends pg.Pool {
+  /** Connections that were taken and not returned. */
   private readonly inUse = new Set<pg.PoolClient>();
 
   constructor(connectionString: string) {

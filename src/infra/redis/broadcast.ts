@@ -8,9 +8,9 @@ type Listener = (message: string) => void;
 const PREFIX = 'parley:';
 
 /**
- * Notifies all processes: this one immediately unless the message is queued, the others through Redis if configured. A message may be lost while
- * Redis is unavailable, and this process receives it a second time. So a message may only speed up what happens
- * anyway.
+ * Notifies all processes: this one immediately unless the message is queued, the others through Redis if configured. A
+ * message may be lost while Redis is unavailable, and this process receives it a second time. So a message may only speed
+ * up what happens anyway.
  */
 @Injectable()
 export class Broadcast {
