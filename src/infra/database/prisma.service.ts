@@ -1,11 +1,12 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type pg from 'pg';
+import pg from 'pg';
 import { withTimeout } from '../../common/with-timeout.js';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONNECTION_TIMEOUT_MS, openPool, type PoolOptions } from './connection-pool.js';
 import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
 import { openClient } from './postgres-client.js';
+import { PreparedStatements } from './prepared-statements.js';
 
 /** The client inside a transaction. */
 export type Transaction = Prisma.TransactionClient;
@@ -25,6 +26,17 @@ export interface PoolState {
   readonly waiting: number;
 }
 
+/** How a statement is run. */
+export interface QueryOptions {
+  /**
+   * True if PostgreSQL may keep its plan for each connection: for statements that are run often, are planned alike
+   * whatever their values are, and of whose text there are few variants. Otherwise it has no name.
+   */
+  readonly isPrepared?: boolean;
+  /** Settings of PostgreSQL that apply to this statement only, by name. It then takes two more round trips. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** Database access of this process. Only repositories use it. */
 @Injectable()
 export class PrismaService implements OnApplicationShutdown {
@@ -32,6 +44,7 @@ export class PrismaService implements OnApplicationShutdown {
   readonly client: PrismaClient;
   /** The client's connection pool. */
   private readonly pool: pg.Pool;
+  private readonly prepared = new PreparedStatements();
   private readonly connectionString: string;
 
   constructor(options: PoolOptions) {
@@ -53,46 +66,43 @@ export class PrismaService implements OnApplicationShutdown {
   }
 
   /**
-   * Runs one statement without Prisma's engine, on a connection of the same pool, for the statements of every turn.
-   * The statement is unnamed, so that it works with a pooler that assigns a client a different connection each time.
-   * Values are parsed by `pg`; a `bigint` column is returned as a string.
+   * Runs one statement without Prisma's engine, on a connection of the same pool, for the statements of every turn and of
+   * searches. Values are parsed by `pg`; a `bigint` column is returned as a string.
    * @returns the rows, unchecked
    * @throws DatabaseUnavailableError if the database is unavailable, or pg.DatabaseError if it rejects the statement
    */
-  query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return translated(async () => (await this.pool.query<Row>(text, [...values])).rows);
-  }
-
-  /**
-   * Runs one statement as `query` does, with settings of PostgreSQL that apply to it only.
-   * @param settings value by name
-   * @returns the rows, unchecked
-   * @throws DatabaseUnavailableError if the database is unavailable, or pg.DatabaseError if it rejects the statement
-   */
-  queryWithSettings<Row extends pg.QueryResultRow>(
-    settings: Readonly<Record<string, string>>,
+  query<Row extends pg.QueryResultRow>(
     text: string,
     values: readonly unknown[],
+    { isPrepared = false, settings }: QueryOptions = {},
   ): Promise<Row[]> {
-    const [names, given] = [Object.keys(settings), Object.values(settings)];
-    return translated(async () => {
-      const client = await this.pool.connect();
-      try {
-        await client.query('BEGIN');
-        await client.query(
-          'SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS given (name, value)',
-          [names, given],
-        );
-        const { rows } = await client.query<Row>(text, [...values]);
-        await client.query('COMMIT');
-        client.release();
-        return rows;
-      } catch (error) {
-        // Destroys the connection, and with it the transaction.
-        client.release(true);
-        throw error;
-      }
-    });
+    const send = async (name?: string): Promise<Row[]> => {
+      const statement = { ...(name !== undefined && { name }), text, values: [...values] };
+      return settings === undefined
+        ? (await this.pool.query<Row>(statement)).rows
+        : this.queryWithSettings<Row>(settings, statement);
+    };
+    return translated(() => (isPrepared ? this.prepared.run(text, send) : send()));
+  }
+
+  /** Runs a statement with settings of PostgreSQL that apply to it only. */
+  private async queryWithSettings<Row extends pg.QueryResultRow>(
+    settings: Readonly<Record<string, string>>,
+    statement: pg.QueryConfig,
+  ): Promise<Row[]> {
+    const client = await this.pool.connect();
+    try {
+      // One message for both, because a round trip takes a large part of the time of a search.
+      await client.query(`BEGIN; SELECT ${Object.entries(settings).map(toLocalSetting).join(', ')}`);
+      const { rows } = await client.query<Row>(statement);
+      await client.query('COMMIT');
+      client.release();
+      return rows;
+    } catch (error) {
+      // Destroys the connection, and with it the transaction.
+      client.release(true);
+      throw error;
+    }
   }
 
   /**
@@ -136,6 +146,11 @@ export class PrismaService implements OnApplicationShutdown {
     // The client ends only a pool that it has used itself, so end the pool explicitly.
     await this.pool.end();
   }
+}
+
+/** Returns the call that changes a setting until the end of a transaction. */
+function toLocalSetting([name, value]: readonly [string, string]): string {
+  return `set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true)`;
 }
 
 async function translated<Result>(work: () => Promise<Result>): Promise<Result> {

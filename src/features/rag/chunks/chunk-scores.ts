@@ -22,6 +22,8 @@ export class ChunkScores {
   private readonly lists: NumberedPostings[] = [];
   private readonly relevant = new RelevantPassages<number>();
   private scores = new Float64Array();
+  /** The scores, ascending. */
+  private sorted = new Float64Array();
 
   constructor(private readonly corpus: Bm25Corpus) {}
 
@@ -61,26 +63,29 @@ export class ChunkScores {
         scores[chunk] = (scores[chunk] ?? 0) + (best[chunk] ?? 0);
     }
     this.scores = scores;
+    this.sorted = scores.toSorted();
   }
 
   /** Returns the score at a rank from 1; 0 if there are fewer chunks. */
   scoreAt(rank: number): number {
-    const sorted = this.scores.toSorted();
-    return sorted[sorted.length - rank] ?? 0;
+    return this.sorted[this.sorted.length - rank] ?? 0;
   }
 
-  /** Returns the keys of the chunks with the highest scores among those that a condition holds for, in any order. */
-  bestKeys(limit: number, isWanted: (chunk: number, score: number) => boolean = () => true): string[] {
-    const wanted: number[] = [];
-    for (const [chunk, score] of this.scores.entries()) if (isWanted(chunk, score)) wanted.push(chunk);
-    const best = wanted.length > limit ? this.best(wanted, limit) : wanted;
-    return best.map((chunk) => this.keys[chunk] ?? '');
+  /**
+   * Returns the keys of the chunks with the highest scores, in any order, and of all that are equal to the last one, so that
+   * the order of their keys decides between these.
+   * @param least minimum score
+   */
+  bestKeys(limit: number, least = 0): string[] {
+    return this.keysFrom(this.scores.keys(), Math.max(least, this.scoreAt(limit)));
   }
 
-  /** Returns the keys of the relevant chunks with the highest scores, in any order. */
+  /** Returns the keys of the relevant chunks with the highest scores, as `bestKeys` does. */
   bestRelevantKeys(limit: number): string[] {
     const { keys } = this.relevant;
-    return this.bestKeys(limit, (chunk) => keys.has(chunk));
+    if (keys.size <= limit) return this.keysFrom(keys, 0);
+    const sorted = Float64Array.from(keys, (chunk) => this.scores[chunk] ?? 0).sort();
+    return this.keysFrom(keys, sorted[sorted.length - limit] ?? 0);
   }
 
   /** Returns the best chunks and the best relevant ones, as `bestMatches` does. */
@@ -92,11 +97,10 @@ export class ChunkScores {
     return bestMatches({ scores, relevant: new Set([...keys].filter(isRelevant)) }, limit);
   }
 
-  private best(chunks: number[], limit: number): number[] {
-    const least =
-      Float64Array.from(chunks, (chunk) => this.scores[chunk] ?? 0).sort()[chunks.length - limit] ?? 0;
-    // All that are equal to the last one, so that the order of their keys decides between these.
-    return chunks.filter((chunk) => (this.scores[chunk] ?? 0) >= least);
+  private keysFrom(chunks: Iterable<number>, least: number): string[] {
+    const found: string[] = [];
+    for (const chunk of chunks) if ((this.scores[chunk] ?? 0) >= least) found.push(this.keys[chunk] ?? '');
+    return found;
   }
 
   private numberOf(key: string): number {

@@ -15,7 +15,7 @@ import {
   storedFrequency,
   wantedTerms,
 } from './postings.sql.js';
-import { isInDocuments, type SearchScope } from './search-scope.repository.js';
+import { hasFewTexts, isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { toArrayLiteral } from './vector-codec.js';
 
 /** Chunks with a term. */
@@ -127,7 +127,9 @@ export class LexicalSearchRepository {
         -- No row is read if there are too many.
         LIMIT CASE WHEN wanted.sampled > ${maxSampled}::int THEN 0 ELSE ${cap}::int END) AS found ON TRUE
       GROUP BY wanted.slot, wanted.sampled`;
-    const rows = await this.prisma.query<CountedRow & { readonly sampled: number }>(text, values);
+    const rows = await this.prisma.query<CountedRow & { readonly sampled: number }>(text, values, {
+      isPrepared: hasFewTexts(scope),
+    });
     return rows.map(({ sampled, ...row }) => {
       const term = terms[row.slot - 1];
       // A number that was reused itself is not stored again: it would never expire while searches overlap.
@@ -158,7 +160,9 @@ export class LexicalSearchRepository {
       WHERE wanted.index_id = ANY(${READABLE_INDEX_IDS})
       GROUP BY wanted.slot
       ${pairs.length === 0 ? Prisma.empty : Prisma.sql`UNION ALL ${chunksOfPairs(scope, pairs)}`}`;
-    const rows = await this.prisma.query<CountedRow & { readonly isPair: boolean }>(text, values);
+    const rows = await this.prisma.query<CountedRow & { readonly isPair: boolean }>(text, values, {
+      isPrepared: hasFewTexts(scope),
+    });
     return {
       terms: rows.flatMap(({ isPair, ...row }) => (isPair ? [] : [toCounted(row, cap)])),
       pairs: rows.flatMap(({ isPair, slot, postings }) =>
@@ -199,9 +203,12 @@ export class LexicalSearchRepository {
     cap: number,
   ): Promise<TermPostings[]> {
     const { ids, ordinals } = toKeyArrays(keys);
-    const frequencies = terms.map((_places, term) => storedFrequency(Prisma.raw(`wanted.hash${term}`)));
+    const packed = countPackedFrequencies(terms.length);
+    // Filled up, so that questions with about as many terms have the same statement.
+    const filled = Array.from({ length: packed }, (_, term) => terms[term] ?? []);
+    const frequencies = filled.map((_places, term) => storedFrequency(Prisma.raw(`wanted.hash${term}`)));
     const { text, values } = Prisma.sql`
-      ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (${hashesByIndex(scope, terms)}),
+      ${withReadableIndexes(scope.access)}, wanted AS MATERIALIZED (${hashesByIndex(scope, filled)}),
       keys AS MATERIALIZED (
         SELECT * FROM unnest(${ids}::uuid[], ${ordinals}::int[]) AS key (ingestion_id, ordinal)
         ${lists.length === 0 ? Prisma.empty : Prisma.sql`UNION ${intersections(scope, lists, cap)}`})
@@ -214,15 +221,15 @@ export class LexicalSearchRepository {
         SELECT * FROM chunk_terms WHERE ingestion_id = keys.ingestion_id AND ordinal = keys.ordinal OFFSET 0
       ) AS chunk_terms
       JOIN wanted ON wanted.index_id = chunk_terms.index_id`;
-    const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values);
+    const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values, {
+      isPrepared: hasFewTexts(scope),
+    });
     const { postings } = row ?? {};
     if (!postings) return [];
-    return Postings.ofTerms(postings, terms.length, countPackedFrequencies(terms.length)).map(
-      (found, term) => ({
-        term,
-        postings: found,
-      }),
-    );
+    return Postings.ofTerms(postings, terms.length, packed).map((found, term) => ({
+      term,
+      postings: found,
+    }));
   }
 
   /** Runs a statement that returns the position of each term, from 1, and its chunks. */

@@ -40,7 +40,7 @@ export class PassageRepository {
    */
   async readPassages(access: SearchAccess, keys: readonly ChunkKey[]): Promise<Passage[]> {
     const { text, values } = passagesQuery(access, keys);
-    const rows = await this.prisma.query<PassageRow>(text, values);
+    const rows = await this.prisma.query<PassageRow>(text, values, { isPrepared: true });
     return rows.map(({ firstRow, lastRow, ...passage }) => ({
       ...passage,
       key: packKey(passage),

@@ -7,6 +7,10 @@ import { toArrayLiteral } from './vector-codec.js';
 /** Number of frequencies, of 2 bytes, in a number of 8. */
 const FREQUENCIES_OF_NUMBER = 4;
 
+/** Stands for the hash of a term that an index does not have. */
+const NO_HASH = 0;
+const NO_TERM = Prisma.raw(String(NO_HASH));
+
 /** Expression for the frequency of a wanted term in a chunk that has it: the terms are ascending, so this is a binary search. */
 export const FREQUENCY = frequencyOf(Prisma.sql`wanted.hash`);
 
@@ -21,9 +25,9 @@ export function frequencyOf(hash: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`chunk_terms.frequencies[width_bucket(${hash}, chunk_terms.terms)]`;
 }
 
-/** Returns the expression for the frequency of a term in a chunk that may not have it. */
+/** Returns the expression for the frequency of a term in a chunk that may not have it; 0 if there is no term. */
 export function storedFrequency(hash: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`CASE WHEN chunk_terms.terms[width_bucket(${hash}, chunk_terms.terms)] = ${hash}
+  return Prisma.sql`CASE WHEN ${hash} = ${NO_TERM} THEN 0 WHEN chunk_terms.terms[width_bucket(${hash}, chunk_terms.terms)] = ${hash}
     THEN ${frequencyOf(hash)}::bigint ELSE 0 END`;
 }
 
@@ -49,7 +53,7 @@ export function hashesByIndex(
   { indexes }: SearchScope,
   terms: readonly (readonly IndexTerm[])[],
 ): Prisma.Sql {
-  const hashes = new Map(indexes.map(({ id }) => [id, terms.map(() => 0)]));
+  const hashes = new Map(indexes.map(({ id }) => [id, terms.map(() => NO_HASH)]));
   for (const [term, places] of terms.entries())
     for (const { indexId, hash } of places) hashes.get(indexId)?.splice(term, 1, hash);
   const columns = terms.map((_places, term) => `list.hashes[${term + 1}] AS hash${term}`).join(', ');

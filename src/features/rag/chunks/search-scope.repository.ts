@@ -38,6 +38,9 @@ export interface SearchedIndex {
   readonly terms: number;
 }
 
+/** Ids in PostgreSQL's binary format of the type `uuid[]`: a thousand of them go to several statements. */
+export type BinaryIds = Buffer;
+
 /** The chunks that a search reads. */
 export interface SearchScope {
   readonly access: SearchAccess;
@@ -45,10 +48,10 @@ export interface SearchScope {
   readonly filter: MetadataFilter | undefined;
   /** Number of visible chunks of the documents that match the filter. */
   readonly matchingChunks: number;
-  /** The visible ingestions whose documents match the filter, if they have few chunks. */
-  readonly ingestionIds: readonly string[] | undefined;
-  /** The visible ingestions whose documents match the filter, if there is one and they are not too many. */
-  readonly filteredIds: readonly string[] | undefined;
+  /** The ids of the visible ingestions whose documents match the filter, if they have few chunks. */
+  readonly ingestionIds: BinaryIds | undefined;
+  /** The ids of the visible ingestions whose documents match the filter, if there is one and they are not too many. */
+  readonly filteredIds: BinaryIds | undefined;
   /**
    * Visible ingestions of files that have expired and are not deleted yet. Nearly always empty, so that searches exclude
    * them at no cost, and still find as many passages as there are.
@@ -71,7 +74,7 @@ interface IndexCounts {
 
 interface MatchRow {
   readonly chunks: string;
-  readonly ids: string | null;
+  readonly ids: BinaryIds | null;
 }
 
 /** Reads which chunks a search covers. */
@@ -83,18 +86,7 @@ export class SearchScopeRepository {
 
   /** Returns the scope of a search. Collections that the account may not read are not part of it. */
   async readScope(access: SearchAccess, filter: MetadataFilter | undefined): Promise<SearchScope> {
-    // OFFSET has the planner look up the ingestions of each expired file, of which there are few or none.
-    const rows = await this.select<IndexRow>(Prisma.sql`
-      WITH expired AS MATERIALIZED (SELECT id FROM files WHERE expires_at <= now())
-      SELECT collection_indexes.id, collections.id AS "collectionId",
-        collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions,
-        (SELECT string_agg(gone.id::text, ',') FROM expired CROSS JOIN LATERAL (
-          SELECT ingestions.id FROM ingestions
-          WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
-        ) AS gone) AS expired
-      FROM collections JOIN collection_indexes ON collection_indexes.collection_id = collections.id
-      WHERE ${isReadable(access)}
-      ORDER BY collections.id`);
+    const rows = await this.readIndexes(access);
     const counts = await this.readCounts(rows.map(({ id }) => id));
     const indexes = rows.map(({ expired: _expired, ...row }) => ({
       ...row,
@@ -105,15 +97,33 @@ export class SearchScopeRepository {
     const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
     if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
       return { ...scope, matchingChunks: chunks, ingestionIds: undefined, filteredIds: undefined };
-    const [match] = await this.select<MatchRow>(matchingIngestions(scope));
+    const { text, values } = matchingIngestions(scope);
+    const isPrepared = filter === undefined;
+    const [match] = await this.prisma.query<MatchRow>(text, values, { isPrepared });
     const matchingChunks = Number(match?.chunks ?? 0);
-    const ids = match?.ids?.split(',').filter((id) => id !== '');
+    const ids = match?.ids ?? undefined;
     return {
       ...scope,
       matchingChunks,
       ingestionIds: matchingChunks <= MAX_LISTED_CHUNKS ? ids : undefined,
       filteredIds: filter === undefined ? undefined : ids,
     };
+  }
+
+  private readIndexes(access: SearchAccess): Promise<IndexRow[]> {
+    // OFFSET has the planner look up the ingestions of each expired file, of which there are few or none.
+    const { text, values } = Prisma.sql`
+      WITH expired AS MATERIALIZED (SELECT id FROM files WHERE expires_at <= now())
+      SELECT collection_indexes.id, collections.id AS "collectionId",
+        collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions,
+        (SELECT string_agg(gone.id::text, ',') FROM expired CROSS JOIN LATERAL (
+          SELECT ingestions.id FROM ingestions
+          WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
+        ) AS gone) AS expired
+      FROM collections JOIN collection_indexes ON collection_indexes.collection_id = collections.id
+      WHERE ${isReadable(access)}
+      ORDER BY collections.id`;
+    return this.prisma.query<IndexRow>(text, values, { isPrepared: true });
   }
 
   /** Returns the counts of indexes. Adding up the ingestions of a large index takes milliseconds. */
@@ -126,9 +136,12 @@ export class SearchScopeRepository {
     }
     const unknown = indexIds.filter((id) => !counts.has(id));
     if (unknown.length === 0) return counts;
-    const rows = await this.select<{ id: string; chunks: string; terms: string }>(Prisma.sql`
-      SELECT index_id AS id, COALESCE(sum(chunk_count), 0) AS chunks, COALESCE(sum(term_count), 0) AS terms
-      FROM ingestions WHERE index_id = ANY(${unknown}::uuid[]) AND visible GROUP BY index_id`);
+    const rows = await this.prisma.query<{ id: string; chunks: string; terms: string }>(
+      `SELECT index_id AS id, COALESCE(sum(chunk_count), 0) AS chunks, COALESCE(sum(term_count), 0) AS terms
+      FROM ingestions WHERE index_id = ANY($1::uuid[]) AND visible GROUP BY index_id`,
+      [unknown],
+      { isPrepared: true },
+    );
     for (const row of rows) {
       const count = { chunks: Number(row.chunks), terms: Number(row.terms) };
       counts.set(row.id, count);
@@ -137,10 +150,6 @@ export class SearchScopeRepository {
       this.counts.set(row.id, { ...count, until: now + COUNTS_MS });
     }
     return counts;
-  }
-
-  private select<Row extends object>({ text, values }: Prisma.Sql): Promise<Row[]> {
-    return this.prisma.query<Row>(text, values);
   }
 }
 
@@ -153,7 +162,7 @@ function matchingIngestions({
     ${withReadableIndexes(access)}
     SELECT COALESCE(sum(chunk_count), 0) AS chunks,
       CASE WHEN count(*) <= ${MAX_FILTERED_IDS}::int
-        THEN COALESCE(string_agg(id::text, ','), '') END AS ids
+        THEN array_send(COALESCE(array_agg(id), '{}')) END AS ids
     FROM ingestions
     WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible AND chunk_count > 0
       AND ${isNotExpired(expiredIngestionIds, Prisma.sql`id`)}
@@ -173,13 +182,23 @@ export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
  */
 export function isInDocuments(scope: SearchScope, table: string): Prisma.Sql {
   const column = Prisma.raw(`${table}.ingestion_id`);
-  const ids = scope.ingestionIds ?? scope.filteredIds;
-  // A list has no expired ones.
-  if (ids !== undefined) return Prisma.sql`${column} = ANY(${[...ids]}::uuid[])`;
-  const { expiredIngestionIds: expired } = scope;
+  const { ingestionIds, filteredIds, expiredIngestionIds: expired } = scope;
+  // The lists have no expired ones.
+  if (ingestionIds !== undefined) return Prisma.sql`${column} = ANY(${ingestionIds}::uuid[])`;
+  // Of an array the planner would estimate how frequent each element is. `IS TRUE` has it hash the ids.
+  if (filteredIds !== undefined)
+    return Prisma.sql`(${column} IN (SELECT unnest(${filteredIds}::uuid[]))) IS TRUE`;
   return expired.length === 0
     ? isOfMatching(scope, column)
     : Prisma.sql`${isNotExpired(expired, column)} AND ${isOfMatching(scope, column)}`;
+}
+
+/**
+ * Returns true if statements with `isInDocuments` have few different texts, so that they can be prepared. With a filter of
+ * too many documents they contain the filter.
+ */
+export function hasFewTexts({ filter, ingestionIds, filteredIds }: SearchScope): boolean {
+  return filter === undefined || ingestionIds !== undefined || filteredIds !== undefined;
 }
 
 function isNotExpired(expired: readonly string[], ingestionId: Prisma.Sql): Prisma.Sql {

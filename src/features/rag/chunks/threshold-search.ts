@@ -162,7 +162,7 @@ export class ThresholdSearch {
     const threshold = this.scores.scoreAt(topK) - this.maxAddition();
     const keys = new Set([
       ...this.scores.bestKeys(limit),
-      ...this.scores.bestKeys(COMPLETED_FACTOR * limit, (_chunk, score) => score >= threshold),
+      ...this.scores.bestKeys(COMPLETED_FACTOR * limit, threshold),
       ...this.scores.bestRelevantKeys(limit),
     ]);
     const lists = keys.size === 0 ? this.intersections() : [];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   dotProductOfBinary,
+  toBinaryVector,
   toMagnitudeBits,
   toSignBits,
   toUnitVector,
-  toVectorLiteral,
 } from './vector-codec.js';
 
 /** Encodes an array of type `real[]` as PostgreSQL does. */
@@ -39,8 +39,9 @@ describe('a vector', () => {
     expect(toMagnitudeBits([], 1 / 3)).toBe('');
   });
 
-  test('is written as pgvector reads it', () => {
-    expect(toVectorLiteral([0.5, -1])).toBe('[0.5,-1]');
+  test('is written as PostgreSQL reads it', () => {
+    expect(toBinaryVector([0.5, -1])).toEqual(encodeArray([0.5, -1]));
+    expect(toBinaryVector([])).toEqual(encodeArray([]));
   });
 
   test('is multiplied with a stored one, wherever it is in its buffer', () => {

@@ -4,8 +4,12 @@ const HEADER_BYTES = 20;
 /** Bytes of an element of type `real`: its length and its value. */
 const ELEMENT_BYTES = 8;
 
-/** Offset of the value in an element. */
+/** Offset of the value in an element, and its bytes. */
 const VALUE_OFFSET = 4;
+const VALUE_BYTES = 4;
+
+/** The type of the elements. */
+const REAL_OID = 700;
 
 /** Returns a vector with the same direction and length 1; zeros stay as they are. */
 export function toUnitVector(vector: readonly number[]): number[] {
@@ -32,9 +36,17 @@ export function toMagnitudeBits(vector: readonly number[], share: number): strin
   return vector.map((value) => (Math.abs(value) >= threshold ? '1' : '0')).join('');
 }
 
-/** Returns a vector as a literal of the types `vector` and `halfvec`. */
-export function toVectorLiteral(vector: readonly number[]): string {
-  return `[${vector.join(',')}]`;
+/** Returns a vector as a parameter of type `real[]`: in PostgreSQL's binary format, because the text takes longer to read. */
+export function toBinaryVector(vector: readonly number[]): Buffer {
+  const binary = Buffer.alloc(HEADER_BYTES + ELEMENT_BYTES * vector.length);
+  // One dimension, no nulls, the type, the number of elements, and the index of the first one.
+  let offset = 0;
+  for (const field of [1, 0, REAL_OID, vector.length, 1]) offset = binary.writeInt32BE(field, offset);
+  for (const value of vector) {
+    offset = binary.writeInt32BE(VALUE_BYTES, offset);
+    offset = binary.writeFloatBE(value, offset);
+  }
+  return binary;
 }
 
 /** Returns a vector as a literal of an array. */

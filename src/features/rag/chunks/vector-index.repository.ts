@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '../../../generated/prisma/client.js';
 import { ADVISORY_LOCKS, closeClient, PrismaService } from '../../../infra/database/index.js';
-import { toVectorLiteral } from './vector-codec.js';
+import { toBinaryVector } from './vector-codec.js';
 
 /** Number of chunks of one dimension from which they get an index. */
 export const MIN_INDEXED_CHUNKS = 5_000;
@@ -142,11 +142,11 @@ function indexedType(dimensions: number): string {
 /** Returns the distance from a vector that orders by the index of its dimension. */
 export function indexedDistance(vector: readonly number[]): Prisma.Sql {
   const type = Prisma.raw(indexedType(vector.length));
-  return Prisma.sql`chunk_embeddings.embedding::${type} <=> ${toVectorLiteral(vector)}::${type}`;
+  return Prisma.sql`chunk_embeddings.embedding::${type} <=> ${toBinaryVector(vector)}::real[]::${type}`;
 }
 
 /** Returns the exact cosine of a vector and those of `chunk_embeddings`, computed by pgvector. */
 export function exactCosine(vector: readonly number[]): Prisma.Sql {
   // Vectors have length 1, so that the inner product, which the operator negates, is the cosine.
-  return Prisma.sql`-(chunk_embeddings.embedding::vector <#> ${toVectorLiteral(vector)}::vector)`;
+  return Prisma.sql`-(chunk_embeddings.embedding::vector <#> ${toBinaryVector(vector)}::real[]::vector)`;
 }

@@ -4,7 +4,7 @@ import { PrismaService } from '../../../infra/database/index.js';
 import { withReadableIndexes } from './access.sql.js';
 import { packKey } from './postings.js';
 import type { ScoredChunk } from './scored-chunk.js';
-import { isInScope, type SearchScope } from './search-scope.repository.js';
+import { hasFewTexts, isInScope, type SearchScope } from './search-scope.repository.js';
 import { dotProductOfBinary, toMagnitudeBits, toSignBits } from './vector-codec.js';
 import { exactCosine, indexedDistance } from './vector-index.repository.js';
 
@@ -24,7 +24,7 @@ export type ExactComparison = 'database' | 'process';
  * Bounds of the list of candidates in a scan of an HNSW index, and its length for each vector that is wanted. The index
  * does not know the filter: of the candidates only the matching ones are left.
  */
-const CANDIDATES = { factor: 2, min: 240, max: 1_000 } as const;
+const CANDIDATES = { factor: 1.25, min: 220, max: 1_000 } as const;
 
 /** Maximum number of vectors that an iterative scan of an HNSW index visits. */
 const MAX_SCANNED = 20_000;
@@ -65,7 +65,7 @@ export class VectorSearchRepository {
           SELECT ingestion_id, ordinal FROM (
             -- OFFSET keeps the planner from computing the difference twice.
             SELECT ingestion_id, ordinal, bits # ${toSignBits(query.vector)}::varbit AS difference
-            FROM chunk_signs WHERE ${isSearched(query, 'chunk_signs')} OFFSET 0
+            FROM ${signsOf(query)} WHERE ${isSearched(query, 'chunk_signs')} OFFSET 0
           ) AS compared
           ORDER BY ${signDistance(query.vector)} LIMIT ${candidates}::int
         ) AS nearest
@@ -83,24 +83,26 @@ export class VectorSearchRepository {
     const { text, values } = nearestByIndex(query, limit);
     const { factor, min, max } = CANDIDATES;
     const candidates = Math.min(max, Math.max(min, Math.ceil((factor * limit) / share)));
-    const rows = await this.prisma.queryWithSettings<{ ingestionId: string; ordinal: number; score: number }>(
-      {
-        'hnsw.ef_search': String(candidates),
-        'hnsw.iterative_scan': 'relaxed_order',
-        'hnsw.max_scan_tuples': String(MAX_SCANNED),
-        // With an unknown share of matching rows the planner may prefer to compute all distances and to sort them.
-        enable_sort: 'off',
-        enable_seqscan: 'off',
-        jit: 'off',
-      },
+    const settings = {
+      'hnsw.ef_search': String(candidates),
+      'hnsw.iterative_scan': 'relaxed_order',
+      'hnsw.max_scan_tuples': String(MAX_SCANNED),
+      // With an unknown share of matching rows the planner may prefer to compute all distances and to sort them.
+      enable_sort: 'off',
+      enable_seqscan: 'off',
+      jit: 'off',
+    };
+    const rows = await this.prisma.query<{ ingestionId: string; ordinal: number; score: number }>(
       text,
       values,
+      { settings, isPrepared: hasFewTexts(query.scope) },
     );
     return rows.map(({ score, ...key }) => ({ key: packKey(key), score }));
   }
 
   private async score(query: NearestQuery, { text, values }: Prisma.Sql): Promise<ScoredChunk[]> {
-    const rows = await this.prisma.query<ComparedRow>(text, values);
+    const isPrepared = query.scope.ingestionIds === undefined && hasFewTexts(query.scope);
+    const rows = await this.prisma.query<ComparedRow>(text, values, { isPrepared });
     return rows.map(({ key, ...compared }) => ({
       key: key.toString('latin1'),
       score: 'score' in compared ? compared.score : dotProductOfBinary(query.vector, compared.vector),
@@ -134,6 +136,13 @@ export function nearestByIndex(query: NearestQuery, limit: number): Prisma.Sql {
     FROM chunk_embeddings
     WHERE dimensions = ${Prisma.raw(String(query.vector.length))} AND ${isSearched(query, 'chunk_embeddings')}
     ORDER BY ${indexedDistance(query.vector)} LIMIT ${limit}::int`;
+}
+
+/** Returns the table of signs. If the documents are listed, it is read by them: the planner may read all of the index. */
+function signsOf({ scope: { filteredIds } }: NearestQuery): Prisma.Sql {
+  if (filteredIds === undefined) return Prisma.sql`chunk_signs`;
+  return Prisma.sql`unnest(${filteredIds}::uuid[]) AS listed (id) CROSS JOIN LATERAL (
+    SELECT * FROM chunk_signs WHERE ingestion_id = listed.id OFFSET 0) AS chunk_signs`;
 }
 
 /** Returns the condition that a row of a table of vectors is searched. */
