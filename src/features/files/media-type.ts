@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import type { TextFormat } from './extraction/extracted-text.js';
+import { SurrogateReplacement } from './extraction/encoded-surrogates.js';
 import {
   areFewNuls,
   countNuls,
@@ -64,6 +65,7 @@ export class MediaTypeDetector {
   private head = Buffer.alloc(0);
   /** Undefined once the bytes have turned out not to be UTF-8. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
+  private readonly surrogates = new SurrogateReplacement();
   private bytes = 0;
   private nuls = 0;
   /** The last bytes before the first one outside ASCII. */
@@ -159,8 +161,9 @@ export class MediaTypeDetector {
 
   /** Decodes bytes. Without bytes, checks that the last character is complete. */
   private decode(bytes?: Uint8Array): void {
+    if (this.decoder === undefined) return;
     try {
-      this.decoder?.decode(bytes, { stream: bytes !== undefined });
+      this.decoder.decode(this.surrogates.replace(bytes), { stream: bytes !== undefined });
     } catch {
       this.decoder = undefined;
     }

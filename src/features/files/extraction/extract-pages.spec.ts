@@ -255,6 +255,14 @@ describe('extractPages', () => {
     expect(await read('text', Buffer.from(hex, 'hex'))).toEqual([expect.stringContaining(expected)]);
   });
 
+  it.each([
+    ['UTF-8 with half a pair', 'One \xed\xa0\x80 two', 'One \ud800 two'],
+    ['CESU-8, which encodes both halves', 'One \xed\xa0\xbd\xed\xb8\x80', 'One \ud83d\ude00'],
+    ['UTF-16 with half a pair', '\xff\xfeO\0n\0e\0 \0t\0w\0o\0 \0\0\xd8', 'One two \ufffd'],
+  ])('reads %s, which the normalization makes well-formed', async (_encoding, bytes, expected) => {
+    expect(await read('text', Buffer.from(bytes, 'latin1'))).toEqual([expected]);
+  });
+
   it('reads UTF-8 with single NULs, which the normalization removes', async () => {
     expect(await read('text', Buffer.from('one part\0, another'))).toEqual(['one part\0, another']);
   });
@@ -288,6 +296,8 @@ describe('extractPages', () => {
     ['German of DOS', '44846e656d61726b'],
     ['bytes with NUL', '80000102'],
     ['half a UTF-16 file', 'fffe00d8'],
+    ['other bytes after the mark of UTF-16', `fffe${'00d84100'.repeat(20)}`],
+    ['half of half a pair', '6162eda0'],
     ['control characters', '818d8f909d01'],
   ])('refuses %s', async (_what, hex) => {
     expect(await read('text', Buffer.from(hex, 'hex'))).toBe('unsupported_type');

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { analyse } from 'chardet';
 import { hasControls, hasShiftJisKana, isPlausible, isSharedLatin } from './encoding-evidence.js';
+import { decodeUtf8 } from './encoded-surrogates.js';
 import { ExtractionError } from './extraction-error.js';
 
 /** Encodings of text, by their labels in the Encoding Standard. */
@@ -32,6 +33,9 @@ const KANA_CONFIDENCE = 80;
 
 /** Maximum number of NULs in a text, and the minimum number of bytes for each. A binary file soon has more. */
 const NULS = { max: 8, bytes: 8 } as const;
+
+/** Maximum number of halves of surrogate pairs in a text in UTF-16, and the minimum length for each. Other bytes have more. */
+const HALVES = { max: 8, length: 8 } as const;
 
 /** Factor by which the confidence has to exceed that of another encoding in which the text is a different one. */
 const MARGIN = 1.5;
@@ -140,13 +144,29 @@ function readDeclaredEncoding(bytes: Uint8Array): string | null {
   return label === undefined || label.startsWith('utf-16') ? null : label;
 }
 
-/** Returns the text, or null if the bytes are not in the encoding, or the encoding is unknown. */
+/**
+ * Returns the text, or null if the bytes are not in the encoding, or the encoding is unknown. Halves of surrogate pairs are
+ * text in UTF-8 and, if they are few, in UTF-16.
+ */
 function decode(bytes: Uint8Array, encoding: string, { complete = false } = {}): string | null {
+  if (encoding === 'utf-8') return decodeUtf8(bytes, { complete });
+  return decodeStrictly(bytes, encoding, complete) ?? decodeUtf16(bytes, encoding, complete);
+}
+
+function decodeStrictly(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: !complete });
   } catch {
     return null;
   }
+}
+
+/** Returns a text in UTF-16 with a few halves of surrogate pairs as U+FFFD; null if there are more than a text has. */
+function decodeUtf16(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
+  if (encoding !== 'utf-16le' && encoding !== 'utf-16be') return null;
+  const text = new TextDecoder(encoding).decode(bytes, { stream: !complete });
+  const halves = text.split('\ufffd', HALVES.max + 2).length - 1;
+  return halves <= HALVES.max && halves * HALVES.length <= text.length ? text : null;
 }
 
 function decodes(sample: Uint8Array, encoding: TextEncoding): boolean {

@@ -113,6 +113,43 @@ describe('a document that is uploaded in a form', () => {
     }
   });
 
+  it('keeps NUL, halves of surrogate pairs, ligatures and a line of 1 MB, and each passage is where its span says', async () => {
+    await makeCollection('hostile');
+    const numbers = Array.from({ length: 120_000 }, (_, number) => `n${number} `).join('');
+    const bytes = Buffer.concat([
+      Buffer.from('A zebra\0 grazes. '),
+      // Half a pair, encoded as it stands in UTF-16, and one encoded in two halves.
+      Buffer.from('\xed\xa0\x80 A walrus \xed\xa0\xbd\xed\xb8\x80 sleeps. ', 'latin1'),
+      Buffer.from('An o\ufb03ce is closed. Cafe\u0301 opens.\n\n'),
+      Buffer.from(numbers),
+    ]);
+    const added = await uploadDocument(api.url, user, 'hostile', {
+      name: 'a.txt',
+      type: 'text/plain',
+      bytes,
+    });
+    const id = String(at(added.body, 'id'));
+    expect((await followDocument(api.url, user, 'hostile', id)).at(-1)).toMatchObject({ status: 'ready' });
+    const file = String(at(added.body, 'file_id'));
+    const text = String(
+      at((await user.request('GET', `/api/v1/files/${file}/text`)).body, 'pages', 0, 'text'),
+    );
+    expect(text).toBe(
+      `A zebra grazes. \ufffd A walrus \u{1f600} sleeps. An o\ufb03ce is closed. Café opens.\n\n${numbers}`,
+    );
+    for (const [query, wanted] of [
+      ['zebra', 'A zebra grazes.'],
+      ['walrus', '\ufffd A walrus \u{1f600} sleeps.'],
+      ['office', 'An o\ufb03ce is closed.'],
+      ['CAFE', 'Café opens.'],
+      ['n119999', 'n119998 n119999'],
+    ] as const) {
+      const [best] = await search({ query, collection: 'hostile', mode: 'lexical' });
+      expect(String(at(best, 'text'))).toContain(wanted);
+      expect(text.slice(Number(at(best, 'start')), Number(at(best, 'end')))).toBe(at(best, 'text'));
+    }
+  });
+
   it('is answered before its text is read, also if it has 300 pages, and ends ready', async () => {
     await makeCollection('long');
     const bytes = await makePdf(
