@@ -53,10 +53,11 @@ export interface SearchScope {
   /** The ids of the visible ingestions whose documents match the filter, if there is one and they are not too many. */
   readonly filteredIds: BinaryIds | undefined;
   /**
-   * Visible ingestions of files that have expired and are not deleted yet. Nearly always empty, so that searches exclude
-   * them at no cost, and still find as many passages as there are.
+   * Ingestions that are not searched although their indexes are: not visible yet, or of files that have expired and are not
+   * deleted yet. Mostly none, so that rows are not compared with anything. One that begins later is dropped by the
+   * statement that reads the passages.
    */
-  readonly expiredIngestionIds: readonly string[];
+  readonly excludedIds: readonly string[];
 }
 
 interface IndexRow {
@@ -64,7 +65,7 @@ interface IndexRow {
   readonly collectionId: string;
   readonly embeddingModel: string | null;
   readonly dimensions: number | null;
-  readonly expired: string | null;
+  readonly excluded: string | null;
 }
 
 interface IndexCounts {
@@ -88,12 +89,12 @@ export class SearchScopeRepository {
   async readScope(access: SearchAccess, filter: MetadataFilter | undefined): Promise<SearchScope> {
     const rows = await this.readIndexes(access);
     const counts = await this.readCounts(rows.map(({ id }) => id));
-    const indexes = rows.map(({ expired: _expired, ...row }) => ({
+    const indexes = rows.map(({ excluded: _excluded, ...row }) => ({
       ...row,
       ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }),
     }));
-    const expiredIngestionIds = rows.flatMap(({ expired }) => expired?.split(',') ?? []);
-    const scope = { access, indexes, filter, expiredIngestionIds };
+    const excludedIds = rows.flatMap(({ excluded }) => excluded?.split(',') ?? []);
+    const scope = { access, indexes, filter, excludedIds };
     const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
     if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
       return { ...scope, matchingChunks: chunks, ingestionIds: undefined, filteredIds: undefined };
@@ -116,10 +117,15 @@ export class SearchScopeRepository {
       WITH expired AS MATERIALIZED (SELECT id FROM files WHERE expires_at <= now())
       SELECT collection_indexes.id, collections.id AS "collectionId",
         collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions,
-        (SELECT string_agg(gone.id::text, ',') FROM expired CROSS JOIN LATERAL (
+        (SELECT string_agg(excluded.id::text, ',') FROM (
+          SELECT ingestions.id FROM expired CROSS JOIN LATERAL (
+            SELECT id FROM ingestions
+            WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
+          ) AS ingestions
+          UNION ALL
           SELECT ingestions.id FROM ingestions
-          WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
-        ) AS gone) AS expired
+          WHERE ingestions.index_id = collection_indexes.id AND NOT visible AND chunked_count > 0
+        ) AS excluded) AS excluded
       FROM collections JOIN collection_indexes ON collection_indexes.collection_id = collections.id
       WHERE ${isReadable(access)}
       ORDER BY collections.id`;
@@ -156,8 +162,8 @@ export class SearchScopeRepository {
 function matchingIngestions({
   access,
   filter,
-  expiredIngestionIds,
-}: Pick<SearchScope, 'access' | 'filter' | 'expiredIngestionIds'>): Prisma.Sql {
+  excludedIds,
+}: Pick<SearchScope, 'access' | 'filter' | 'excludedIds'>): Prisma.Sql {
   return Prisma.sql`
     ${withReadableIndexes(access)}
     SELECT COALESCE(sum(chunk_count), 0) AS chunks,
@@ -165,7 +171,7 @@ function matchingIngestions({
         THEN array_send(COALESCE(array_agg(id), '{}')) END AS ids
     FROM ingestions
     WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible AND chunk_count > 0
-      AND ${isNotExpired(expiredIngestionIds, Prisma.sql`id`)}
+      AND ${isNotExcluded(excludedIds, Prisma.sql`id`)}
       ${filter === undefined ? Prisma.empty : Prisma.sql`AND ${filterToSql(filter, Prisma.sql`metadata`)}`}`;
 }
 
@@ -176,21 +182,24 @@ export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
 }
 
 /**
- * Returns the condition that a row of a readable index is visible and of a document that matches the filter. Chunks of
- * ingestions that are not visible yet are excluded by a list, which is short, so that rows need no join. The statement
+ * Returns the condition that a row of a readable index is visible and of a document that matches the filter. The statement
  * that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
  */
 export function isInDocuments(scope: SearchScope, table: string): Prisma.Sql {
   const column = Prisma.raw(`${table}.ingestion_id`);
-  const { ingestionIds, filteredIds, expiredIngestionIds: expired } = scope;
-  // The lists have no expired ones.
+  const { filter, ingestionIds, filteredIds, excludedIds } = scope;
+  // The lists have no excluded ones.
   if (ingestionIds !== undefined) return Prisma.sql`${column} = ANY(${ingestionIds}::uuid[])`;
   // Of an array the planner would estimate how frequent each element is. `IS TRUE` has it hash the ids.
   if (filteredIds !== undefined)
     return Prisma.sql`(${column} IN (SELECT unnest(${filteredIds}::uuid[]))) IS TRUE`;
-  return expired.length === 0
-    ? isOfMatching(scope, column)
-    : Prisma.sql`${isNotExpired(expired, column)} AND ${isOfMatching(scope, column)}`;
+  const isSearched = isNotExcluded(excludedIds, column);
+  if (filter === undefined) return isSearched;
+  // `IS TRUE` keeps the planner from turning the lookup into a join, which would lose the order of an index scan.
+  return Prisma.sql`${isSearched} AND (${column} IN (
+    SELECT id FROM ingestions
+    WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible
+      AND ${filterToSql(filter, Prisma.sql`metadata`)})) IS TRUE`;
 }
 
 /**
@@ -201,18 +210,7 @@ export function hasFewTexts({ filter, ingestionIds, filteredIds }: SearchScope):
   return filter === undefined || ingestionIds !== undefined || filteredIds !== undefined;
 }
 
-function isNotExpired(expired: readonly string[], ingestionId: Prisma.Sql): Prisma.Sql {
-  return expired.length === 0 ? Prisma.sql`TRUE` : Prisma.sql`${ingestionId} <> ALL(${[...expired]}::uuid[])`;
-}
-
-function isOfMatching({ filter }: SearchScope, column: Prisma.Sql): Prisma.Sql {
-  // `IS TRUE` keeps the planner from turning the lookup into a join, which would lose the order of an index scan.
-  return filter === undefined
-    ? Prisma.sql`(${column} IN (
-        SELECT id FROM ingestions
-        WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND NOT visible AND chunked_count > 0)) IS NOT TRUE`
-    : Prisma.sql`(${column} IN (
-        SELECT id FROM ingestions
-        WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND visible
-          AND ${filterToSql(filter, Prisma.sql`metadata`)})) IS TRUE`;
+function isNotExcluded(excluded: readonly string[], ingestionId: Prisma.Sql): Prisma.Sql {
+  if (excluded.length === 0) return Prisma.sql`TRUE`;
+  return Prisma.sql`(${ingestionId} IN (SELECT unnest(${[...excluded]}::uuid[]))) IS NOT TRUE`;
 }
