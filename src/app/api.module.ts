@@ -54,6 +54,11 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         CoreModule.forRoot(runtime),
+        // Express tries routes in their order, and these and those of the chat are requested most. Anthropic's is before
+        // OpenAI's: on routes that both have, it handles the requests that specify its version.
+        AnthropicGatewayModule,
+        OpenAiGatewayModule,
+        OllamaGatewayModule,
         { module: BindingsModule, global: true },
         { module: PortsModule, global: true },
         HttpModule,
@@ -72,10 +77,6 @@ export class ApiModule {
         UsageApiModule,
         QueueDashboardModule,
         HealthModule,
-        // Before OpenAI's: on routes that both have, it handles the requests that specify its version.
-        AnthropicGatewayModule,
-        OpenAiGatewayModule,
-        OllamaGatewayModule,
         ...(runtime.config.worker === 'inline' ? [JobsModule] : []),
       ],
     };
