@@ -9,9 +9,9 @@ export const RETRIEVAL_SETTINGS = {
   RAG_VECTOR_WEIGHT: optionalDecimal({
     min: 0,
     max: 1,
-    defaultLabel: 'by embedding model',
+    defaultLabel: '0.4',
     description:
-      'Share of the vectors in the rank of a hybrid search, from 0 for words only to 1 for vectors only; if unset, a share that suits the embedding model',
+      'Share of the vectors in the score of a hybrid search, from 0 for words only to 1 for vectors only',
   }),
   RAG_MIN_COSINE: optionalDecimal({
     min: -1,

@@ -1,12 +1,11 @@
-/** Default constant of the reciprocal rank: the larger, the less the first ranks stand out. */
-export const RANK_CONSTANT = 60;
-
-/** Hits of one kind of search, the best first. */
-export interface RankedLeg {
-  /** Keys of the hits. */
-  readonly keys: readonly string[];
+/** Hits of one kind of search. */
+export interface ScoredLeg {
+  /** The best first. */
+  readonly hits: readonly { readonly key: string; readonly score: number }[];
   /** Factor of its share, at least 0. */
   readonly weight: number;
+  /** Score that counts as 0, at most the best one. */
+  readonly floor: number;
 }
 
 /** A hit of several searches. */
@@ -19,19 +18,22 @@ export interface FusedHit {
 }
 
 /**
- * Merges the hits of several searches by weighted reciprocal rank, the best first. Hits of equal score stay in the order
- * of the legs.
+ * Merges the hits of several searches, the best first: by the weighted sum of their scores, of which the best of each
+ * search counts as 1. Unlike ranks, scores show whether a search tells its first hits from the others: one that does not
+ * spoils the result of the other less (Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, 2023,
+ * https://arxiv.org/abs/2210.11934). Hits of equal score stay in the order of the legs.
  */
-export function fuseRanks(legs: readonly RankedLeg[], constant = RANK_CONSTANT): FusedHit[] {
+export function fuseScores(legs: readonly ScoredLeg[]): FusedHit[] {
   const hits = new Map<string, { score: number; ranks: (number | undefined)[] }>();
   const total = legs.reduce((sum, { weight }) => sum + weight, 0) || 1;
-  for (const [leg, { keys, weight }] of legs.entries()) {
-    for (const [index, key] of keys.entries()) {
+  for (const [leg, { hits: found, weight, floor }] of legs.entries()) {
+    const range = (found[0]?.score ?? floor) - floor;
+    for (const [index, { key, score }] of found.entries()) {
       const hit = hits.get(key) ?? { score: 0, ranks: legs.map(() => undefined) };
       hits.set(key, hit);
       if (hit.ranks[leg] !== undefined) continue;
       hit.ranks[leg] = index + 1;
-      hit.score += (weight / total) * ((constant + 1) / (constant + index + 1));
+      hit.score += (weight / total) * (range > 0 ? Math.max(0, score - floor) / range : 1);
     }
   }
   return Array.from(hits, ([key, hit]) => ({ key, ...hit })).sort((one, other) => other.score - one.score);

@@ -45,9 +45,22 @@ describe('the merged result', () => {
     });
   });
 
+  test('of a few chunks that are about equally near is that of the words', () => {
+    const near = [
+      { key: 'b', score: 0.61 },
+      { key: 'a', score: 0.6 },
+    ];
+    const [first] = fuseLegs({ lexical: LEXICAL, vector: near, vectorWeight: 0.5 });
+    expect(first).toMatchObject({ key: 'a', scores: { fused: 0.95 } });
+  });
+
   test('follows the share of the vectors', () => {
+    const vector = [
+      { key: 'c', score: 0.9 },
+      { key: 'b', score: 0.2 },
+    ];
     const keys = (vectorWeight: number): string[] =>
-      fuseLegs({ lexical: LEXICAL, vector: [...VECTOR].reverse(), vectorWeight }).map(({ key }) => key);
+      fuseLegs({ lexical: LEXICAL, vector, vectorWeight }).map(({ key }) => key);
     expect(keys(0)[0]).toBe('a');
     expect(keys(1)[0]).toBe('c');
   });
@@ -71,6 +84,6 @@ describe('the profile of an embedding model', () => {
   test('is that of its family, or a default', () => {
     expect(embeddingProfile('openai/text-embedding-3-small').minCosine).toBe(0.3);
     expect(embeddingProfile('ollama/multilingual-e5-large').minCosine).toBe(0.8);
-    expect(embeddingProfile('host/unknown')).toEqual({ vectorWeight: 0.4, minCosine: 0.5 });
+    expect(embeddingProfile('host/unknown')).toEqual({ minCosine: 0.5 });
   });
 });

@@ -1,5 +1,5 @@
 import type { ScoredChunk, WordMatch } from '../chunks/scored-chunk.js';
-import { fuseRanks } from '../model/fusion.js';
+import { fuseScores } from '../model/fusion.js';
 import type { SearchHit } from './search-request.js';
 
 /** A chunk of the merged result, with its scores and ranks. */
@@ -13,11 +13,17 @@ export interface FusedChunk extends Pick<SearchHit, 'score' | 'scores' | 'ranks'
 export interface SearchedLegs {
   readonly lexical: readonly WordMatch[] | undefined;
   readonly vector: readonly ScoredChunk[] | undefined;
-  /** Share of the vectors in the rank, from 0 to 1. */
+  /** Share of the vectors in the score, from 0 to 1. */
   readonly vectorWeight: number;
 }
 
-/** Merges the chunks of both ways of searching by their ranks; those of a single one keep its order and score. */
+/**
+ * Minimum difference of the cosines of the first and the last chunk for the fusion: among a few chunks that are about
+ * equally near, the vectors decide little.
+ */
+const MIN_COSINE_RANGE = 0.1;
+
+/** Merges the chunks of both ways of searching by their scores; those of a single one keep its order and score. */
 export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): FusedChunk[] {
   const relevant = new Set(lexical?.flatMap(({ key, isRelevant: found }) => (found ? [key] : [])));
   if (lexical === undefined || vector === undefined) {
@@ -32,11 +38,13 @@ export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): Fused
   }
   const lexicalScores = scoresByKey(lexical);
   const vectorScores = scoresByKey(vector);
+  const best = vector[0]?.score ?? 0;
+  const farthest = vector.at(-1)?.score ?? 0;
   const legs = [
-    { keys: lexical.map(({ key }) => key), weight: 1 - vectorWeight },
-    { keys: vector.map(({ key }) => key), weight: vectorWeight },
+    { hits: lexical, weight: 1 - vectorWeight, floor: 0 },
+    { hits: vector, weight: vectorWeight, floor: Math.min(farthest, best - MIN_COSINE_RANGE) },
   ];
-  return fuseRanks(legs).map(({ key, score, ranks: [lexicalRank, vectorRank] }) => ({
+  return fuseScores(legs).map(({ key, score, ranks: [lexicalRank, vectorRank] }) => ({
     key,
     score,
     isRelevantByWords: relevant.has(key),

@@ -68,10 +68,11 @@ export class ScoresBody {
   vector!: number | null;
 
   @ApiProperty({
-    description: 'Score by which the passages are ordered: of the only way of searching, or fused from both.',
+    description:
+      'Weighted sum of both scores, each as a share of the best one found that way, from 0 to 1; null if only one way was searched.',
     type: Number,
     nullable: true,
-    example: 0.031,
+    example: 0.83,
   })
   fused!: number | null;
 }
@@ -114,7 +115,7 @@ export class SearchHitBody extends PassageSpanBody {
 
   @ApiProperty({
     description: 'Score by which the passages are ordered, unless a model orders them (`rerank`).',
-    example: 0.031,
+    example: 0.83,
   })
   score!: number;
 
@@ -151,7 +152,7 @@ export class SourceBody extends PassageSpanBody {
   })
   snippet!: string | null;
 
-  @ApiProperty({ description: 'Score by which the sources are ordered.', example: 0.031 })
+  @ApiProperty({ description: 'Score by which the sources are ordered.', example: 0.83 })
   score!: number;
 }
 

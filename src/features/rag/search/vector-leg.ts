@@ -13,11 +13,17 @@ import { isModelUnavailable } from './is-model-unavailable.js';
 import { QueryEmbedder } from './query-embedder.js';
 import type { LegReport, SearchRequest } from './search-request.js';
 
+/**
+ * Share of the vectors in the score of a hybrid search, unless it is set. With it, neither good nor bad vectors make the
+ * result worse than that of the better way of searching by more than .005 (nDCG@10, ADR 54).
+ */
+export const DEFAULT_VECTOR_WEIGHT = 0.4;
+
 /** The result of a search by vectors. */
 export interface VectorLegResult {
   readonly chunks: readonly ScoredChunk[];
   readonly report: LegReport;
-  /** Share of the vectors in the rank of a hybrid search. */
+  /** Share of the vectors in the score of a hybrid search. */
   readonly weight: number;
   /** Minimum cosine of relevant passages. */
   readonly minCosine: number;
@@ -104,12 +110,12 @@ export class VectorLeg {
     return toUnitVector(vector);
   }
 
-  /** Returns how the vectors of the models are used: of several models, the smallest share and the largest minimum. */
+  /** Returns how the vectors of the models are used: of several models, the largest minimum. */
   private profileOf(groups: readonly EmbeddedIndexes[]): { weight: number; minCosine: number } {
-    const profiles = groups.map(({ model }) => embeddingProfile(model));
+    const minima = groups.map(({ model }) => embeddingProfile(model).minCosine);
     return {
-      weight: this.config.vectorWeight ?? Math.min(1, ...profiles.map(({ vectorWeight }) => vectorWeight)),
-      minCosine: this.config.minCosine ?? Math.max(-1, ...profiles.map(({ minCosine }) => minCosine)),
+      weight: this.config.vectorWeight ?? DEFAULT_VECTOR_WEIGHT,
+      minCosine: this.config.minCosine ?? Math.max(-1, ...minima),
     };
   }
 }
