@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeUtf8, SurrogateReplacement } from './encoded-surrogates.js';
+import { decodeUtf8WithHalves, SurrogateReplacement } from './encoded-surrogates.js';
 
 const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
@@ -11,7 +11,7 @@ describe('text in UTF-8', () => {
     ['syllables that begin with the same byte', 'ed959c ea b8 80', '한글'],
     ['nothing', '', ''],
   ])('may have %s', (_what, hex, expected) => {
-    expect(decodeUtf8(bytesOf(hex), { complete: true })).toBe(expected);
+    expect(decodeUtf8WithHalves(bytesOf(hex), { complete: true })).toBe(expected);
   });
 
   it.each([
@@ -20,11 +20,11 @@ describe('text in UTF-8', () => {
     ['one before a half of a pair', 'ff eda080'],
     ['only the beginning of a half', '61 eda0'],
   ])('does not have %s', (_what, hex) => {
-    expect(decodeUtf8(bytesOf(hex), { complete: true })).toBeNull();
+    expect(decodeUtf8WithHalves(bytesOf(hex), { complete: true })).toBeNull();
   });
 
   it.each(['61 ed', '61 eda0', '61 c3'])('may end inside a character: %s', (hex) => {
-    expect(decodeUtf8(bytesOf(hex))).toBe('a');
+    expect(decodeUtf8WithHalves(bytesOf(hex))).toBe('a');
   });
 });
 

@@ -17,7 +17,7 @@ const REPLACEMENT = Buffer.from('\ufffd');
  * something else. Halves without another one are in the text as they are.
  * @param options.complete false if the bytes may end inside a character
  */
-export function decodeUtf8(bytes: Uint8Array, { complete = false } = {}): string | null {
+export function decodeUtf8WithHalves(bytes: Uint8Array, { complete = false } = {}): string | null {
   const pieces: string[] = [];
   let start = 0;
   for (let at = findSurrogate(bytes, 0); at !== -1; at = findSurrogate(bytes, start)) {

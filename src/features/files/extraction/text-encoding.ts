@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { analyse } from 'chardet';
 import { hasControls, hasShiftJisKana, isPlausible, isSharedLatin } from './encoding-evidence.js';
-import { decodeUtf8 } from './encoded-surrogates.js';
+import { decodeUtf8WithHalves } from './encoded-surrogates.js';
 import { ExtractionError } from './extraction-error.js';
 
 /** Encodings of text, by their labels in the Encoding Standard. */
@@ -149,7 +149,7 @@ function readDeclaredEncoding(bytes: Uint8Array): string | null {
  * text in UTF-8 and, if they are few, in UTF-16.
  */
 function decode(bytes: Uint8Array, encoding: string, { complete = false } = {}): string | null {
-  if (encoding === 'utf-8') return decodeUtf8(bytes, { complete });
+  if (encoding === 'utf-8') return decodeUtf8WithHalves(bytes, { complete });
   return decodeStrictly(bytes, encoding, complete) ?? decodeUtf16(bytes, encoding, complete);
 }
 
