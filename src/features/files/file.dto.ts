@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { EXTRACTION_FAILURES, type ExtractionFailure } from './extraction/extracted-text.js';
-import { FILE_PURPOSES } from './file-purpose.js';
+import { FILE_PURPOSES, RESULT_PURPOSES } from './file-purpose.js';
 
 /** The reason for which a file has no text. */
 export class FileTextErrorBody {
@@ -32,7 +32,11 @@ export class FileBody {
   @ApiProperty({ description: 'Size in bytes.', type: 'integer', example: 48213 })
   size!: number;
 
-  @ApiProperty({ description: 'Purpose of the file.', enum: FILE_PURPOSES, example: 'user_data' })
+  @ApiProperty({
+    description: 'Purpose of the file. `batch_output` is that of the results of batches.',
+    enum: [...FILE_PURPOSES, ...RESULT_PURPOSES],
+    example: 'user_data',
+  })
   purpose!: string;
 
   @ApiProperty({

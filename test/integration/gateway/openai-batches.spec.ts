@@ -127,6 +127,11 @@ describe('a batch of the official client', () => {
     expect(file.expires_at).toBe(file.created_at + 3600);
     const listed = await Array.fromAsync(client.files.list({ purpose: 'batch_output' }));
     expect(listed.map((one) => one.id)).toContain(fileId);
+    // The product's route shows it, too, as it is documented there.
+    const { body: shown } = await user.request('GET', `/api/v1/files/${toUuid(fileId ?? '')}`);
+    const document: unknown = await (await fetch(`${api.url}/docs-json`)).json();
+    const documented = at(document, 'components', 'schemas', 'FileBody', 'properties', 'purpose', 'enum');
+    expect(documented).toContain(at(shown, 'purpose'));
     // Bytes of the account, which its quota counts.
     const [content] = await query(
       api.database,
