@@ -242,7 +242,7 @@ export interface LimitConfig {
 export interface RetrievalConfig {
   /** Embedding model of new collections; undefined for lexical search only. */
   readonly embeddingModel: string | undefined;
-  /** Share of the vectors in the rank of a hybrid search; undefined for that of the embedding model. */
+  /** Share of the vectors in the score of a hybrid search; undefined for the default. */
   readonly vectorWeight: number | undefined;
   /** Minimum cosine of a relevant passage without a matching word; undefined for that of the embedding model. */
   readonly minCosine: number | undefined;
