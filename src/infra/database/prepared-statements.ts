@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 
 /**
  * Maximum number of statements that are prepared. Each connection keeps the plans of all of them, which the server holds
@@ -9,12 +10,11 @@ const MAX_STATEMENTS = 48;
 /** Length of a name after its prefix: enough of the hash that two texts never have the same one. */
 const NAME_LENGTH = 24;
 
-/**
- * Errors that a prepared statement can have and the same statement without a name cannot: the connection does not know it
- * (26000), knows it already (42P05), or its result has other columns since a migration (0A000). All are reported before
- * the statement begins.
- */
-const NAME_ERRORS = new Set(['26000', '42P05', '0A000']);
+/** Errors of a pooler that knows no names: the connection does not know the statement (26000), or knows it already (42P05). */
+const LOST_NAMES: ReadonlySet<string> = new Set(['26000', '42P05']);
+
+/** Error of a statement whose result has other columns since a migration, until its connection is closed. */
+const CHANGED_RESULT = '0A000';
 
 /**
  * The statements of a process that PostgreSQL prepares once for each connection: they are neither parsed nor planned again.
@@ -23,10 +23,11 @@ const NAME_ERRORS = new Set(['26000', '42P05', '0A000']);
  */
 export class PreparedStatements {
   private readonly names = new Map<string, string>();
+  private readonly logger = new Logger(PreparedStatements.name);
   private isSupported = true;
 
   /**
-   * Runs a statement, prepared if possible.
+   * Runs a statement without effects, prepared if possible.
    * @param text text of the statement. Every different one is counted.
    * @param send sends the statement under a name, or without one; called again if the name was the reason of a failure
    */
@@ -36,8 +37,9 @@ export class PreparedStatements {
     try {
       return await send(name);
     } catch (error) {
-      if (!isNameError(error)) throw error;
-      this.isSupported = false;
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (LOST_NAMES.has(code)) this.turnOff();
+      else if (code !== CHANGED_RESULT) throw error;
       return send(undefined);
     }
   }
@@ -54,8 +56,12 @@ export class PreparedStatements {
     this.names.set(text, name);
     return name;
   }
-}
 
-function isNameError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && NAME_ERRORS.has(String(error.code));
+  private turnOff(): void {
+    if (this.isSupported)
+      this.logger.log(
+        'connections of the pool lose prepared statements; statements run without names from now on',
+      );
+    this.isSupported = false;
+  }
 }

@@ -29,8 +29,8 @@ export interface PoolState {
 /** How a statement is run. */
 export interface QueryOptions {
   /**
-   * True if PostgreSQL may keep its plan for each connection: for statements that are run often, are planned alike
-   * whatever their values are, and of whose text there are few variants. Otherwise it has no name.
+   * True if PostgreSQL may keep its plan for each connection: for statements without effects that are run often, are
+   * planned alike whatever their values are, and of whose text there are few variants. Otherwise it has no name.
    */
   readonly isPrepared?: boolean;
   /** Settings of PostgreSQL that apply to this statement only, by name. It then takes two more round trips. */

@@ -21,9 +21,11 @@ export function decodeUtf8WithHalves(bytes: Uint8Array, { complete = false } = {
   const pieces: string[] = [];
   let start = 0;
   for (let at = findSurrogate(bytes, 0); at !== -1; at = findSurrogate(bytes, start)) {
-    const before = decodeStrictly(bytes.subarray(start, at), { complete: true, isBeginning: start === 0 });
-    if (before === null) return null;
-    pieces.push(before);
+    if (at > start) {
+      const before = decodeStrictly(bytes.subarray(start, at), { complete: true, isBeginning: start === 0 });
+      if (before === null) return null;
+      pieces.push(before);
+    }
     if (at + BYTES > bytes.length) return complete ? null : pieces.join('');
     pieces.push(String.fromCharCode(surrogateAt(bytes, at)));
     start = at + BYTES;

@@ -298,6 +298,14 @@ describe('extractPages', () => {
     ['half a UTF-16 file', 'fffe00d8'],
     ['other bytes after the mark of UTF-16', `fffe${'00d84100'.repeat(20)}`],
     ['half of half a pair', '6162eda0'],
+    [
+      'UTF-16 that ends within a unit',
+      `${Buffer.from('\ufeffhello world, this is', 'utf16le').toString('hex')}41`,
+    ],
+    [
+      'private characters beside half a pair',
+      Buffer.from(`\ufeff${'text '.repeat(9)}\ue000\ud800.`, 'utf16le').toString('hex'),
+    ],
     ['control characters', '818d8f909d01'],
   ])('refuses %s', async (_what, hex) => {
     expect(await read('text', Buffer.from(hex, 'hex'))).toBe('unsupported_type');

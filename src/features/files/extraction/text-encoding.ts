@@ -37,6 +37,9 @@ const NULS = { max: 8, bytes: 8 } as const;
 /** Maximum number of halves of surrogate pairs in a text in UTF-16, and the minimum length for each. Other bytes have more. */
 const HALVES = { max: 8, length: 8 } as const;
 
+/** Characters that are in other bytes read as UTF-16, an eighth of them, and in no text that is damaged. */
+const NO_TEXT = /[\p{Co}\p{Cn}]/u;
+
 /** Factor by which the confidence has to exceed that of another encoding in which the text is a different one. */
 const MARGIN = 1.5;
 
@@ -164,9 +167,12 @@ function decodeStrictly(bytes: Uint8Array, encoding: string, complete: boolean):
 /** Returns a text in UTF-16 with a few halves of surrogate pairs as U+FFFD; null if there are more than a text has. */
 function decodeUtf16(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
   if (encoding !== 'utf-16le' && encoding !== 'utf-16be') return null;
+  // Half a unit is no text.
+  if (complete && bytes.length % 2 !== 0) return null;
   const text = new TextDecoder(encoding).decode(bytes, { stream: !complete });
   const halves = text.split('\ufffd', HALVES.max + 2).length - 1;
-  return halves <= HALVES.max && halves * HALVES.length <= text.length ? text : null;
+  const areFew = halves <= HALVES.max && halves * HALVES.length <= text.length;
+  return areFew && !hasControls(text) && !NO_TEXT.test(text) ? text : null;
 }
 
 function decodes(sample: Uint8Array, encoding: TextEncoding): boolean {

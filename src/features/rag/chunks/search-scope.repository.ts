@@ -16,6 +16,9 @@ export const MAX_LISTED_CHUNKS = 1_500;
  */
 const MAX_FILTERED_IDS = 2_500;
 
+/** Maximum number of ingestions of an index that are excluded by their ids. */
+const MAX_EXCLUDED_IDS = 200;
+
 /**
  * Time for which the counts of a large index are reused, in milliseconds; the number of chunks from which an index is large;
  * and the maximum number of indexes in memory. Counts of others are always exact, so that a first document is found as
@@ -54,10 +57,10 @@ export interface SearchScope {
   readonly filteredIds: BinaryIds | undefined;
   /**
    * Ingestions that are not searched although their indexes are: not visible yet, or of files that have expired and are not
-   * deleted yet. Mostly none, so that rows are not compared with anything. One that begins later is dropped by the
-   * statement that reads the passages.
+   * deleted yet. Mostly none, so that rows are not compared with anything. Undefined if there are many: the statements then
+   * look them up. One that begins later is dropped by the statement that reads the passages.
    */
-  readonly excludedIds: readonly string[];
+  readonly excludedIds: readonly string[] | undefined;
 }
 
 interface IndexRow {
@@ -93,7 +96,9 @@ export class SearchScopeRepository {
       ...row,
       ...(counts.get(row.id) ?? { chunks: 0, terms: 0 }),
     }));
-    const excludedIds = rows.flatMap(({ excluded }) => excluded?.split(',') ?? []);
+    const excludedIds = rows.some(({ excluded }) => excluded === null)
+      ? undefined
+      : rows.flatMap(({ excluded }) => (excluded ?? '').split(',').filter((id) => id !== ''));
     const scope = { access, indexes, filter, excludedIds };
     const chunks = indexes.reduce((sum, index) => sum + index.chunks, 0);
     if (filter === undefined && chunks > MAX_LISTED_CHUNKS)
@@ -117,7 +122,8 @@ export class SearchScopeRepository {
       WITH expired AS MATERIALIZED (SELECT id FROM files WHERE expires_at <= now())
       SELECT collection_indexes.id, collections.id AS "collectionId",
         collection_indexes.embedding_model AS "embeddingModel", collection_indexes.dimensions,
-        (SELECT string_agg(excluded.id::text, ',') FROM (
+        (SELECT CASE WHEN count(*) <= ${MAX_EXCLUDED_IDS}::int
+          THEN COALESCE(string_agg(excluded.id::text, ','), '') END FROM (
           SELECT ingestions.id FROM expired CROSS JOIN LATERAL (
             SELECT id FROM ingestions
             WHERE ingestions.file_id = expired.id AND ingestions.index_id = collection_indexes.id AND visible OFFSET 0
@@ -182,8 +188,8 @@ export function isInScope(scope: SearchScope, table: string): Prisma.Sql {
 }
 
 /**
- * Returns the condition that a row of a readable index is visible and of a document that matches the filter. The statement
- * that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
+ * Returns the condition that a row of a readable index was visible when the scope was read, and of a document that matches
+ * the filter. The statement that reads the passages checks all of it again, so that what is replaced meanwhile is not shown.
  */
 export function isInDocuments(scope: SearchScope, table: string): Prisma.Sql {
   const column = Prisma.raw(`${table}.ingestion_id`);
@@ -210,7 +216,15 @@ export function hasFewTexts({ filter, ingestionIds, filteredIds }: SearchScope):
   return filter === undefined || ingestionIds !== undefined || filteredIds !== undefined;
 }
 
-function isNotExcluded(excluded: readonly string[], ingestionId: Prisma.Sql): Prisma.Sql {
+function isNotExcluded(excluded: readonly string[] | undefined, ingestionId: Prisma.Sql): Prisma.Sql {
+  if (excluded === undefined)
+    return Prisma.sql`(${ingestionId} IN (
+      SELECT id FROM ingestions
+      WHERE index_id = ANY(${READABLE_INDEX_IDS}) AND NOT visible AND chunked_count > 0
+      UNION ALL
+      SELECT ingestions.id FROM files JOIN ingestions ON ingestions.file_id = files.id
+      WHERE files.expires_at <= now() AND ingestions.index_id = ANY(${READABLE_INDEX_IDS}) AND visible
+    )) IS NOT TRUE`;
   if (excluded.length === 0) return Prisma.sql`TRUE`;
   return Prisma.sql`(${ingestionId} IN (SELECT unnest(${[...excluded]}::uuid[]))) IS NOT TRUE`;
 }

@@ -505,34 +505,45 @@ describe('a large collection beside 100 others, whose vectors share an index', (
 
   it('does not hide the nearest of the others, of one and of 20 together', () => expectRecallOfOthers());
 
-  it('finds as many passages as without it if the file of the best document has expired', async () => {
-    const requests = (['hybrid', 'lexical', 'vector'] as const).flatMap((mode) =>
-      [undefined, parseMetadataFilter({ number: { gte: 60 } }), parseMetadataFilter({ tenth: 4 })].map(
-        (filter) => ({
-          query: 'topic124 part7',
-          collections: [large],
-          mode,
-          filter,
-          includeIrrelevant: true,
-        }),
-      ),
-    );
-    const isOf124 = (text: string): boolean => text.includes('topic124 ');
-    for (const request of requests) expect((await findTexts(userId, request)).some(isOf124)).toBe(true);
-    const expire = `UPDATE files SET expires_at = $1 WHERE id = (
+  it.each([0, 201])(
+    'finds as many passages as without it if the file of the best document has expired, beside %i ingestions that are not visible',
+    async (hidden) => {
+      await store.run(
+        `INSERT INTO ingestions (id, document_id, index_id, user_id, file_id, owns_file, hash, title, metadata, version, chunked_count)
+      SELECT gen_random_uuid(), document_id, index_id, user_id, file_id, false, hash, 'hidden', '{}', 1000 + number, 1
+      FROM (SELECT ingestions.* FROM ingestions JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
+        WHERE collection_id = $1 LIMIT 1) AS one CROSS JOIN generate_series(1, $2::int) AS number`,
+        [large, hidden],
+      );
+      const requests = (['hybrid', 'lexical', 'vector'] as const).flatMap((mode) =>
+        [undefined, parseMetadataFilter({ number: { gte: 60 } }), parseMetadataFilter({ tenth: 4 })].map(
+          (filter) => ({
+            query: 'topic124 part7',
+            collections: [large],
+            mode,
+            filter,
+            includeIrrelevant: true,
+          }),
+        ),
+      );
+      const isOf124 = (text: string): boolean => text.includes('topic124 ');
+      for (const request of requests) expect((await findTexts(userId, request)).some(isOf124)).toBe(true);
+      const expire = `UPDATE files SET expires_at = $1 WHERE id = (
       SELECT file_id FROM ingestions JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
       WHERE collection_id = $2 AND ingestions.metadata->>'number' = '124')`;
-    await store.run(expire, [new Date(0), large]);
-    for (const request of requests) {
-      const texts = await findTexts(userId, request);
-      expect({ request, texts: texts.length, gone: texts.filter(isOf124) }).toEqual({
-        request,
-        texts: 10,
-        gone: [],
-      });
-    }
-    await store.run(expire, [null, large]);
-  });
+      await store.run(expire, [new Date(0), large]);
+      for (const request of requests) {
+        const texts = await findTexts(userId, request);
+        expect({ request, texts: texts.length, gone: texts.filter(isOf124) }).toEqual({
+          request,
+          texts: 10,
+          gone: [],
+        });
+      }
+      await store.run(expire, [null, large]);
+      await store.run("DELETE FROM ingestions WHERE title = 'hidden'", []);
+    },
+  );
 
   it('does not hide what small collections have', async () => {
     const { hits } = await find(userId, { query: 'common', collections: [small], includeIrrelevant: true });
