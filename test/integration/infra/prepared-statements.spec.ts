@@ -76,6 +76,9 @@ describe('a statement that may be prepared', () => {
     await prisma.query('ALTER TABLE changing ADD COLUMN added int', []);
     await prisma.query('INSERT INTO changing VALUES (1, 2)', []);
     expect(await read()).toEqual([{ id: 1, added: 2 }]);
+    // Others are still prepared.
+    await add(prisma, 1, 2);
+    expect((await kept(prisma)).map(({ statement }) => statement)).toContain(ADD);
   });
 
   it('has its settings in both cases, and no other statement has them', async () => {

@@ -70,6 +70,9 @@ const REUSE_MS = 10_000;
 /** Maximum number of terms whose numbers are in memory. */
 const MAX_REUSED_TERMS = 20_000;
 
+/** Maximum number of terms of a statement that is prepared, so that long questions do not use up the names. */
+const MAX_PREPARED_TERMS = 16;
+
 /** Stands for a number of sampled chunks that is counted by the statement. */
 const UNKNOWN_COUNT = -1;
 
@@ -222,7 +225,7 @@ export class LexicalSearchRepository {
       ) AS chunk_terms
       JOIN wanted ON wanted.index_id = chunk_terms.index_id`;
     const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values, {
-      isPrepared: hasFewTexts(scope),
+      isPrepared: hasFewTexts(scope) && packed <= MAX_PREPARED_TERMS,
     });
     const { postings } = row ?? {};
     if (!postings) return [];

@@ -54,6 +54,20 @@ describe('the merged result', () => {
     expect(first).toMatchObject({ key: 'a', scores: { fused: 0.95 } });
   });
 
+  test('has the same scores however many chunks were found beyond the hundredth', () => {
+    const tail = Array.from({ length: 200 }, (_, index) => ({
+      key: `tail${index}`,
+      score: 0.5 - index / 500,
+    }));
+    const fuse = (count: number) =>
+      fuseLegs({
+        lexical: LEXICAL,
+        vector: [...VECTOR.slice(0, 1), ...tail].slice(0, count),
+        vectorWeight: 0.4,
+      });
+    expect(fuse(200).slice(0, 50)).toEqual(fuse(100).slice(0, 50));
+  });
+
   test('follows the share of the vectors', () => {
     const vector = [
       { key: 'c', score: 0.9 },

@@ -23,6 +23,12 @@ export interface SearchedLegs {
  */
 const MIN_COSINE_RANGE = 0.1;
 
+/**
+ * Rank of the chunk whose cosine counts as 0, if there are as many: the same for each number of passages that are wanted, so
+ * that this number does not change their order.
+ */
+const FLOOR_RANK = 100;
+
 /** Merges the chunks of both ways of searching by their scores; those of a single one keep its order and score. */
 export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): FusedChunk[] {
   const relevant = new Set(lexical?.flatMap(({ key, isRelevant: found }) => (found ? [key] : [])));
@@ -39,7 +45,7 @@ export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): Fused
   const lexicalScores = scoresByKey(lexical);
   const vectorScores = scoresByKey(vector);
   const best = vector[0]?.score ?? 0;
-  const farthest = vector.at(-1)?.score ?? 0;
+  const farthest = vector[Math.min(vector.length, FLOOR_RANK) - 1]?.score ?? 0;
   const legs = [
     { hits: lexical, weight: 1 - vectorWeight, floor: 0 },
     { hits: vector, weight: vectorWeight, floor: Math.min(farthest, best - MIN_COSINE_RANGE) },

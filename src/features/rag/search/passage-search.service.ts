@@ -126,7 +126,7 @@ function selectBest(
   lexical: LexicalLegResult | undefined,
   vector: VectorLegResult | undefined,
 ): FusedChunk[] {
-  // A leg that is off or has failed has no part in the ranks.
+  // A leg that is off or has failed has no part in the score.
   const isVectorOn = vector !== undefined && (lexical === undefined || vector.report.reason === undefined);
   const fused = fuseLegs({
     lexical: lexical?.chunks,
