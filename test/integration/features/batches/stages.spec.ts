@@ -292,6 +292,15 @@ describe('a file of requests', () => {
   });
 });
 
+it('a batch of 50,000 requests is cancelled at once, with statistics from before it', async () => {
+  provider.setDefault(gatedAnswer(['slow']));
+  await submitBatch(user, { texts: ['slow'] });
+  await query(api.database, 'ANALYZE batch_items');
+  const id = await submitBatch(user, { texts: Array.from({ length: 50_000 }, () => 'slow') });
+  await user.request('POST', `${BATCHES}/${id}/cancel`);
+  expect(await untilEnded(user, id)).toMatchObject({ status: 'cancelled', total: 50_000 });
+});
+
 describe('a provider', () => {
   it('that does not answer leaves a quarter of the slots to others', async () => {
     const gate = gatedAnswer(['slow']);
