@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import type { TextFormat } from './extraction/extracted-text.js';
-import { SurrogateReplacement } from './extraction/encoded-surrogates.js';
+import { countPartialSurrogate, repairSurrogates } from './extraction/repair-surrogates.js';
 import {
   areFewNuls,
   countNuls,
@@ -65,7 +65,8 @@ export class MediaTypeDetector {
   private head = Buffer.alloc(0);
   /** Undefined once the bytes have turned out not to be UTF-8. */
   private decoder: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true });
-  private readonly surrogates = new SurrogateReplacement();
+  /** The last bytes that were added, if they may be the beginning of a surrogate. */
+  private partial = Buffer.alloc(0);
   private bytes = 0;
   private nuls = 0;
   /** The last bytes before the first one outside ASCII. */
@@ -162,8 +163,11 @@ export class MediaTypeDetector {
   /** Decodes bytes. Without bytes, checks that the last character is complete. */
   private decode(bytes?: Uint8Array): void {
     if (this.decoder === undefined) return;
+    const added = Buffer.concat([this.partial, bytes ?? new Uint8Array()]);
+    const end = bytes === undefined ? added.length : added.length - countPartialSurrogate(added);
+    this.partial = added.subarray(end);
     try {
-      this.decoder.decode(this.surrogates.replace(bytes), { stream: bytes !== undefined });
+      this.decoder.decode(repairSurrogates(added.subarray(0, end)), { stream: bytes !== undefined });
     } catch {
       this.decoder = undefined;
     }

@@ -256,10 +256,10 @@ describe('extractPages', () => {
   });
 
   it.each([
-    ['UTF-8 with half a pair', 'One \xed\xa0\x80 two', 'One \ud800 two'],
-    ['CESU-8, which encodes both halves', 'One \xed\xa0\xbd\xed\xb8\x80', 'One \ud83d\ude00'],
-    ['UTF-16 with half a pair', '\xff\xfeO\0n\0e\0 \0t\0w\0o\0 \0\0\xd8', 'One two \ufffd'],
-  ])('reads %s, which the normalization makes well-formed', async (_encoding, bytes, expected) => {
+    ['UTF-8 with a lone surrogate', 'One \xed\xa0\x80 two', 'One \ufffd two'],
+    ['CESU-8, which encodes both of a pair', 'One \xed\xa0\xbd\xed\xb8\x80', 'One \ud83d\ude00'],
+    ['UTF-16 with a lone surrogate', '\xff\xfeO\0n\0e\0 \0t\0w\0o\0 \0\0\xd8', 'One two \ufffd'],
+  ])('reads %s', async (_encoding, bytes, expected) => {
     expect(await read('text', Buffer.from(bytes, 'latin1'))).toEqual([expected]);
   });
 
@@ -297,13 +297,13 @@ describe('extractPages', () => {
     ['bytes with NUL', '80000102'],
     ['half a UTF-16 file', 'fffe00d8'],
     ['other bytes after the mark of UTF-16', `fffe${'00d84100'.repeat(20)}`],
-    ['half of half a pair', '6162eda0'],
+    ['the beginning of a surrogate', '6162eda0'],
     [
       'UTF-16 that ends within a unit',
       `${Buffer.from('\ufeffhello world, this is', 'utf16le').toString('hex')}41`,
     ],
     [
-      'private characters beside half a pair',
+      'private characters beside a lone surrogate',
       Buffer.from(`\ufeff${'text '.repeat(9)}\ue000\ud800.`, 'utf16le').toString('hex'),
     ],
     ['control characters', '818d8f909d01'],

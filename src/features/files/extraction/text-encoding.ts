@@ -2,8 +2,8 @@ import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { analyse } from 'chardet';
 import { hasControls, hasShiftJisKana, isPlausible, isSharedLatin } from './encoding-evidence.js';
-import { decodeUtf8WithHalves } from './encoded-surrogates.js';
 import { ExtractionError } from './extraction-error.js';
+import { countPartialSurrogate, repairSurrogates } from './repair-surrogates.js';
 
 /** Encodings of text, by their labels in the Encoding Standard. */
 export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'shift_jis' | 'gb18030';
@@ -34,11 +34,17 @@ const KANA_CONFIDENCE = 80;
 /** Maximum number of NULs in a text, and the minimum number of bytes for each. A binary file soon has more. */
 const NULS = { max: 8, bytes: 8 } as const;
 
-/** Maximum number of halves of surrogate pairs in a text in UTF-16, and the minimum length for each. Other bytes have more. */
-const HALVES = { max: 8, length: 8 } as const;
+/**
+ * Maximum number of U+FFFD in a text in UTF-16 with lone surrogates, and the minimum length for each. Other bytes read as
+ * UTF-16 have more: one unit in 32 is a surrogate.
+ */
+const REPLACED = { max: 8, length: 8 } as const;
 
-/** Characters that are in other bytes read as UTF-16, an eighth of them, and in no text that is damaged. */
-const NO_TEXT = /[\p{Co}\p{Cn}]/u;
+/**
+ * Private and unassigned characters. Of other bytes read as UTF-16 every eighth unit is one, so that a text with a lone
+ * surrogate must have none.
+ */
+const NOT_TEXT = /[\p{Co}\p{Cn}]/u;
 
 /** Factor by which the confidence has to exceed that of another encoding in which the text is a different one. */
 const MARGIN = 1.5;
@@ -148,12 +154,14 @@ function readDeclaredEncoding(bytes: Uint8Array): string | null {
 }
 
 /**
- * Returns the text, or null if the bytes are not in the encoding, or the encoding is unknown. Halves of surrogate pairs are
- * text in UTF-8 and, if they are few, in UTF-16.
+ * Returns the text, or null if the bytes are not in the encoding, or the encoding is unknown. Lone surrogates become U+FFFD:
+ * any in UTF-8, and a few in UTF-16.
  */
 function decode(bytes: Uint8Array, encoding: string, { complete = false } = {}): string | null {
-  if (encoding === 'utf-8') return decodeUtf8WithHalves(bytes, { complete });
-  return decodeStrictly(bytes, encoding, complete) ?? decodeUtf16(bytes, encoding, complete);
+  if (encoding !== 'utf-8')
+    return decodeStrictly(bytes, encoding, complete) ?? decodeDamagedUtf16(bytes, encoding, complete);
+  const end = bytes.length - (complete ? 0 : countPartialSurrogate(bytes));
+  return decodeStrictly(repairSurrogates(bytes.subarray(0, end)), encoding, complete);
 }
 
 function decodeStrictly(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
@@ -164,15 +172,15 @@ function decodeStrictly(bytes: Uint8Array, encoding: string, complete: boolean):
   }
 }
 
-/** Returns a text in UTF-16 with a few halves of surrogate pairs as U+FFFD; null if there are more than a text has. */
-function decodeUtf16(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
+/** Returns a text in UTF-16 with lone surrogates as U+FFFD; null if it may be other bytes. */
+function decodeDamagedUtf16(bytes: Uint8Array, encoding: string, complete: boolean): string | null {
   if (encoding !== 'utf-16le' && encoding !== 'utf-16be') return null;
-  // Half a unit is no text.
+  // A unit has two bytes.
   if (complete && bytes.length % 2 !== 0) return null;
   const text = new TextDecoder(encoding).decode(bytes, { stream: !complete });
-  const halves = text.split('\ufffd', HALVES.max + 2).length - 1;
-  const areFew = halves <= HALVES.max && halves * HALVES.length <= text.length;
-  return areFew && !hasControls(text) && !NO_TEXT.test(text) ? text : null;
+  const replaced = text.split('\ufffd', REPLACED.max + 2).length - 1;
+  const areFew = replaced <= REPLACED.max && replaced * REPLACED.length <= text.length;
+  return areFew && !hasControls(text) && !NOT_TEXT.test(text) ? text : null;
 }
 
 function decodes(sample: Uint8Array, encoding: TextEncoding): boolean {
