@@ -6,7 +6,7 @@
  * by words; without that package, all are. --pooled searches all languages of XQuAD in one collection.
  */
 import { parseArgs } from 'node:util';
-import { DEFAULT_VECTOR_WEIGHT } from '../../dist/features/rag/search/vector-leg.js';
+import { RETRIEVAL_SETTINGS } from '../../dist/config/retrieval-settings.js';
 import { dataFolder, loadRetrievalSets, poolSets } from './datasets.mjs';
 import { mean, ndcg, recall } from './metrics.mjs';
 import { RetrievalStore } from './store.mjs';
@@ -53,7 +53,8 @@ async function evaluateSet(store, { name, documents, questions }, embed) {
     idOf.set(await store.addDocument(collection, id, [chunk]), id);
   }
   const byText = new Map(questions.map(({ text }, index) => [text, queries?.[index]]));
-  const weights = vectors === undefined ? [0] : [DEFAULT_VECTOR_WEIGHT, 0.05, 0.1, 0.2, 0.3, 0.5];
+  const weights =
+    vectors === undefined ? [0] : [RETRIEVAL_SETTINGS.RAG_VECTOR_WEIGHT.fallback, 0.05, 0.1, 0.2, 0.3, 0.5];
   const runs = [
     ['lexical', {}],
     ...(vectors === undefined

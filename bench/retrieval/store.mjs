@@ -19,6 +19,7 @@ const { VectorSearchRepository } = await rag('chunks/vector-search.repository.js
 const { VectorSearchService } = await rag('chunks/vector-search.service.js');
 const { PassageSearchService } = await rag('search/passage-search.service.js');
 const { Metrics } = await load('infra/metrics/index.js');
+const { RETRIEVAL_SETTINGS } = await load('config/retrieval-settings.js');
 const { Logger } = await import('@nestjs/common');
 
 // Each search logs what its ways did, which takes time.
@@ -159,7 +160,7 @@ export class RetrievalStore {
    * Returns the search, with an embedder that answers at once.
    * @param {(query: string) => readonly number[]} embed
    */
-  search(embed, config = {}) {
+  search(embed, config = { vectorWeight: RETRIEVAL_SETTINGS.RAG_VECTOR_WEIGHT.fallback }) {
     const vectors = new VectorSearchService(new VectorSearchRepository(this.prisma), this.indexes);
     const embedder = { embedQuery: async (_caller, { query }) => embed(query) };
     const service = new PassageSearchService(

@@ -242,8 +242,8 @@ export interface LimitConfig {
 export interface RetrievalConfig {
   /** Embedding model of new collections; undefined for lexical search only. */
   readonly embeddingModel: string | undefined;
-  /** Share of the vectors in the score of a hybrid search; undefined for the default. */
-  readonly vectorWeight: number | undefined;
+  /** Share of the vectors in the score of a hybrid search, from 0 to 1. */
+  readonly vectorWeight: number;
   /** Minimum cosine of a relevant passage without a matching word; undefined for that of the embedding model. */
   readonly minCosine: number | undefined;
   /** Timeout for the model that orders passages, in milliseconds. */

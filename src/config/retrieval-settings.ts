@@ -1,4 +1,4 @@
-import { optionalDecimal, optionalText, wholeNumber } from './setting.js';
+import { decimal, optionalDecimal, optionalText, wholeNumber } from './setting.js';
 
 /** The settings of retrieval. */
 export const RETRIEVAL_SETTINGS = {
@@ -6,10 +6,11 @@ export const RETRIEVAL_SETTINGS = {
     description:
       'Model or alias that embeds the documents of new collections; if unset, new collections are searched by words only',
   }),
-  RAG_VECTOR_WEIGHT: optionalDecimal({
+  // In the measurements of ADR 54, .4 loses at most .005 (nDCG@10) to the better way of searching.
+  RAG_VECTOR_WEIGHT: decimal({
+    default: 0.4,
     min: 0,
     max: 1,
-    defaultLabel: '0.4',
     description:
       'Share of the vectors in the score of a hybrid search, from 0 for words only to 1 for vectors only',
   }),

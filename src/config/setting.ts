@@ -122,6 +122,14 @@ export function optionalDecimal(
   };
 }
 
+/** A decimal number within bounds, with at most three decimals and a default. */
+export function decimal(options: Described & { default: number; min: number; max: number }): Setting<number> {
+  return {
+    ...optionalDecimal({ ...options, defaultLabel: String(options.default) }),
+    fallback: options.default,
+  };
+}
+
 /** One of several fixed values. */
 export function oneOf<const Choice extends string>(
   options: Described & { choices: readonly Choice[]; default: Choice },

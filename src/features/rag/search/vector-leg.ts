@@ -13,12 +13,6 @@ import { isModelUnavailable } from './is-model-unavailable.js';
 import { QueryEmbedder } from './query-embedder.js';
 import type { LegReport, SearchRequest } from './search-request.js';
 
-/**
- * Share of the vectors in the score of a hybrid search, unless it is set. With it, neither good nor bad vectors make the
- * result worse than that of the better way of searching by more than .005 (nDCG@10, ADR 54).
- */
-export const DEFAULT_VECTOR_WEIGHT = 0.4;
-
 /** The result of a search by vectors. */
 export interface VectorLegResult {
   readonly chunks: readonly ScoredChunk[];
@@ -114,7 +108,7 @@ export class VectorLeg {
   private profileOf(groups: readonly EmbeddedIndexes[]): { weight: number; minCosine: number } {
     const minima = groups.map(({ model }) => embeddingProfile(model).minCosine);
     return {
-      weight: this.config.vectorWeight ?? DEFAULT_VECTOR_WEIGHT,
+      weight: this.config.vectorWeight,
       minCosine: this.config.minCosine ?? Math.max(-1, ...minima),
     };
   }
