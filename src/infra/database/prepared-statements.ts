@@ -10,10 +10,10 @@ const MAX_STATEMENTS = 48;
 /** Length of a name after its prefix: enough of the hash that two texts never have the same one. */
 const NAME_LENGTH = 24;
 
-/** Errors of a pooler that knows no names: the connection does not know the statement (26000), or knows it already (42P05). */
+/** Errors behind a pooler that knows no names: a connection does not know the statement (26000), or another one (42P05). */
 const LOST_NAMES: ReadonlySet<string> = new Set(['26000', '42P05']);
 
-/** Error of a statement whose result has other columns since a migration, until its connection is closed. */
+/** Error of a statement that a connection prepared before a migration changed the columns of its result. */
 const CHANGED_RESULT = '0A000';
 
 /**

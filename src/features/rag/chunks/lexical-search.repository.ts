@@ -15,7 +15,7 @@ import {
   storedFrequency,
   wantedTerms,
 } from './postings.sql.js';
-import { hasFewTexts, isInDocuments, type SearchScope } from './search-scope.repository.js';
+import { isPreparable, isInDocuments, type SearchScope } from './search-scope.repository.js';
 import { toArrayLiteral } from './vector-codec.js';
 
 /** Chunks with a term. */
@@ -131,7 +131,7 @@ export class LexicalSearchRepository {
         LIMIT CASE WHEN wanted.sampled > ${maxSampled}::int THEN 0 ELSE ${cap}::int END) AS found ON TRUE
       GROUP BY wanted.slot, wanted.sampled`;
     const rows = await this.prisma.query<CountedRow & { readonly sampled: number }>(text, values, {
-      isPrepared: hasFewTexts(scope),
+      isPrepared: isPreparable(scope),
     });
     return rows.map(({ sampled, ...row }) => {
       const term = terms[row.slot - 1];
@@ -164,7 +164,7 @@ export class LexicalSearchRepository {
       GROUP BY wanted.slot
       ${pairs.length === 0 ? Prisma.empty : Prisma.sql`UNION ALL ${chunksOfPairs(scope, pairs)}`}`;
     const rows = await this.prisma.query<CountedRow & { readonly isPair: boolean }>(text, values, {
-      isPrepared: hasFewTexts(scope),
+      isPrepared: isPreparable(scope),
     });
     return {
       terms: rows.flatMap(({ isPair, ...row }) => (isPair ? [] : [toCounted(row, cap)])),
@@ -225,7 +225,7 @@ export class LexicalSearchRepository {
       ) AS chunk_terms
       JOIN wanted ON wanted.index_id = chunk_terms.index_id`;
     const [row] = await this.prisma.query<{ postings: Buffer | null }>(text, values, {
-      isPrepared: hasFewTexts(scope) && packed <= MAX_PREPARED_TERMS,
+      isPrepared: isPreparable(scope) && packed <= MAX_PREPARED_TERMS,
     });
     const { postings } = row ?? {};
     if (!postings) return [];

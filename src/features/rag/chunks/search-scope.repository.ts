@@ -209,10 +209,10 @@ export function isInDocuments(scope: SearchScope, table: string): Prisma.Sql {
 }
 
 /**
- * Returns true if statements with `isInDocuments` have few different texts, so that they can be prepared. With a filter of
- * too many documents they contain the filter.
+ * Returns true if statements with `isInDocuments` can be prepared: if they do not contain the filter, as they do if too
+ * many documents match it.
  */
-export function hasFewTexts({ filter, ingestionIds, filteredIds }: SearchScope): boolean {
+export function isPreparable({ filter, ingestionIds, filteredIds }: SearchScope): boolean {
   return filter === undefined || ingestionIds !== undefined || filteredIds !== undefined;
 }
 

@@ -4,7 +4,7 @@ import { PrismaService } from '../../../infra/database/index.js';
 import { withReadableIndexes } from './access.sql.js';
 import { packKey } from './postings.js';
 import type { ScoredChunk } from './scored-chunk.js';
-import { hasFewTexts, isInScope, type SearchScope } from './search-scope.repository.js';
+import { isPreparable, isInScope, type SearchScope } from './search-scope.repository.js';
 import { dotProductOfBinary, toMagnitudeBits, toSignBits } from './vector-codec.js';
 import { exactCosine, indexedDistance } from './vector-index.repository.js';
 
@@ -95,13 +95,14 @@ export class VectorSearchRepository {
     const rows = await this.prisma.query<{ ingestionId: string; ordinal: number; score: number }>(
       text,
       values,
-      { settings, isPrepared: hasFewTexts(query.scope) },
+      { settings, isPrepared: isPreparable(query.scope) },
     );
     return rows.map(({ score, ...key }) => ({ key: packKey(key), score }));
   }
 
   private async score(query: NearestQuery, { text, values }: Prisma.Sql): Promise<ScoredChunk[]> {
-    const isPrepared = query.scope.ingestionIds === undefined && hasFewTexts(query.scope);
+    // The best plan for the ids of a small scope depends on them.
+    const isPrepared = query.scope.ingestionIds === undefined && isPreparable(query.scope);
     const rows = await this.prisma.query<ComparedRow>(text, values, { isPrepared });
     return rows.map(({ key, ...compared }) => ({
       key: key.toString('latin1'),

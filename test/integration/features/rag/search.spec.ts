@@ -22,7 +22,7 @@ import { Metrics } from '../../../../src/infra/metrics/index.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 import { unitVector } from '../../../support/fake-provider/embedding-vectors.js';
 import { Scrape } from '../../../support/metrics.js';
-import { RetrievalStore } from '../../../support/retrieval-store.js';
+import { RetrievalStore, type StoredIndex } from '../../../support/retrieval-store.js';
 
 /** Dimensions of most vectors: few, so that thousands are stored in a second. */
 const DIMENSIONS = 64;
@@ -397,6 +397,7 @@ describe('a large collection beside 100 others, whose vectors share an index', (
   const others = { count: 100, joined: 20, chunksOfJoined: 80, chunksOfOther: 5 };
   let userId: string;
   let large: string;
+  let largeIndex: StoredIndex;
   let small: string;
   /** Texts of the large collection by document. */
   const stored: string[][] = [];
@@ -406,6 +407,7 @@ describe('a large collection beside 100 others, whose vectors share an index', (
   beforeAll(async () => {
     userId = await addUser();
     const index = await store.addCollection(userId, { dimensions: DIMENSIONS });
+    largeIndex = index;
     large = index.collectionId;
     for (let number = 0; number <= documents; number += 1) {
       // The last one is 0.1 % of all.
@@ -515,6 +517,15 @@ describe('a large collection beside 100 others, whose vectors share an index', (
         WHERE collection_id = $1 LIMIT 1) AS one CROSS JOIN generate_series(1, $2::int) AS number`,
         [large, hidden],
       );
+      // Its chunks are the best of all.
+      const [best = ''] = textsOf((number) => number === 124).slice(7);
+      await store.addDocument(largeIndex, {
+        title: 'hidden',
+        texts: Array.from({ length: 20 }, (_, chunk) => `${best} hidden${chunk}`),
+        vectors: Array.from({ length: 20 }, () => unitVector('topic124 part7', DIMENSIONS)),
+        metadata: { number: 125, tenth: 4 },
+        isVisible: false,
+      });
       const requests = (['hybrid', 'lexical', 'vector'] as const).flatMap((mode) =>
         [undefined, parseMetadataFilter({ number: { gte: 60 } }), parseMetadataFilter({ tenth: 4 })].map(
           (filter) => ({
@@ -527,7 +538,15 @@ describe('a large collection beside 100 others, whose vectors share an index', (
         ),
       );
       const isOf124 = (text: string): boolean => text.includes('topic124 ');
-      for (const request of requests) expect((await findTexts(userId, request)).some(isOf124)).toBe(true);
+      for (const request of requests) {
+        const texts = await findTexts(userId, request);
+        expect({
+          request,
+          count: texts.length,
+          hidden: texts.filter((text) => text.includes('hidden')),
+        }).toEqual({ request, count: 10, hidden: [] });
+        expect(texts.some(isOf124)).toBe(true);
+      }
       const expire = `UPDATE files SET expires_at = $1 WHERE id = (
       SELECT file_id FROM ingestions JOIN collection_indexes ON collection_indexes.id = ingestions.index_id
       WHERE collection_id = $2 AND ingestions.metadata->>'number' = '124')`;
@@ -541,6 +560,7 @@ describe('a large collection beside 100 others, whose vectors share an index', (
         });
       }
       await store.run(expire, [null, large]);
+      await store.run("DELETE FROM documents WHERE title = 'hidden'", []);
       await store.run("DELETE FROM ingestions WHERE title = 'hidden'", []);
     },
   );

@@ -9,6 +9,7 @@ import { SearchScopeRepository } from '../../../../src/features/rag/chunks/searc
 import { bm25Score, inverseDocumentFrequency } from '../../../../src/features/rag/model/bm25.js';
 import { parseMetadataFilter } from '../../../../src/features/rag/model/filter.js';
 import { hashTerm, queryTerms, termFrequencies } from '../../../../src/features/rag/model/tokenizer.js';
+import { PrismaService } from '../../../../src/infra/database/index.js';
 import { createMigratedDatabase, type TestDatabase } from '../../../support/database.js';
 import { RetrievalStore, type StoredIndex } from '../../../support/retrieval-store.js';
 
@@ -229,6 +230,30 @@ describe('the chunks of frequent words', () => {
     expect(found.map(({ term }) => term)).toEqual([...ranks.keys()]);
     for (const { term, postings } of found)
       expect(frequenciesOf(postings)).toEqual(countWord(ranks[term] ?? -1, some));
+  });
+
+  it('are found by one prepared statement for all short questions, and by none for long ones', async () => {
+    const prisma = new PrismaService({ connectionString: database.url, poolMax: 1 });
+    try {
+      const one = new LexicalSearchRepository(prisma);
+      const access = { userId, collectionIds: [large.collectionId] };
+      const scope = await new SearchScopeRepository(prisma).readScope(access, undefined);
+      const keys = among(large).map(({ key }) => key);
+      const statements = async (): Promise<unknown[]> =>
+        prisma.query(
+          `SELECT name FROM pg_prepared_statements WHERE statement LIKE '%keys AS MATERIALIZED%'`,
+          [],
+        );
+      const counts: number[] = [];
+      for (const length of [5, 6, 17, 24]) {
+        const terms = Array.from({ length }, (_, rank) => [toIndexTerm(large, rank)]);
+        expect(await one.findTermsOf(scope, terms, keys, [], 0)).not.toEqual([]);
+        counts.push((await statements()).length);
+      }
+      expect(counts).toEqual([1, 1, 1, 1]);
+    } finally {
+      await prisma.onApplicationShutdown();
+    }
   });
 });
 
