@@ -35,7 +35,7 @@ describe('the fusion of two searches', () => {
     expect(second).toEqual({ key: 'b', score: 0.25, ranks: [undefined, 1] });
   });
 
-  it('keeps the order of a search that tells its hits apart if the other does not', () => {
+  it('keeps the order of a search whose scores differ much if those of the other do not', () => {
     const hits = fuseScores([
       { hits: hitsOf({ a: 9, b: 2, c: 1.9 }), weight: 0.5, floor: 0 },
       { hits: hitsOf({ c: 0.52, b: 0.51, a: 0.505 }), weight: 0.5, floor: 0.42 },

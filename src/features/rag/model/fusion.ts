@@ -18,10 +18,10 @@ export interface FusedHit {
 }
 
 /**
- * Merges the hits of several searches, the best first: by the weighted sum of their scores, of which the best of each
- * search counts as 1. Unlike ranks, scores show whether a search tells its first hits from the others: one that does not
- * spoils the result of the other less (Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, 2023,
- * https://arxiv.org/abs/2210.11934). Hits of equal score stay in the order of the legs.
+ * Merges the hits of several searches, the best first: by the weighted sum of their scores, of which the floor of each
+ * search counts as 0 and the best one as 1. Unlike ranks, scores show how much better the first hits of a search are than
+ * the others: one whose hits are about equal spoils the result of the other less (Bruch, Gai, Ingber: An Analysis of Fusion
+ * Functions for Hybrid Retrieval, 2023, https://arxiv.org/abs/2210.11934). Hits of equal score stay in the order of the legs.
  */
 export function fuseScores(legs: readonly ScoredLeg[]): FusedHit[] {
   const hits = new Map<string, { score: number; ranks: (number | undefined)[] }>();

@@ -24,10 +24,10 @@ export interface SearchedLegs {
 const MIN_COSINE_RANGE = 0.1;
 
 /**
- * Rank of the chunk whose cosine counts as 0, if there are as many: the same for each number of passages that are wanted, so
- * that this number does not change their order.
+ * Rank of the chunk whose cosine counts as 0, if there are as many. At least as many are searched, whatever the number of
+ * passages that are wanted, so that this number does not change their order.
  */
-const FLOOR_RANK = 100;
+export const FLOOR_RANK = 100;
 
 /** Merges the chunks of both ways of searching by their scores; those of a single one keep its order and score. */
 export function fuseLegs({ lexical, vector, vectorWeight }: SearchedLegs): FusedChunk[] {

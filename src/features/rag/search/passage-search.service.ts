@@ -6,12 +6,12 @@ import { PassageRepository } from '../chunks/passage.repository.js';
 import { unpackKey } from '../chunks/postings.js';
 import type { WordMatch } from '../chunks/scored-chunk.js';
 import { type SearchScope, SearchScopeRepository } from '../chunks/search-scope.repository.js';
-import { type FusedChunk, fuseLegs, isRelevant } from './fuse-hits.js';
+import { FLOOR_RANK, type FusedChunk, fuseLegs, isRelevant } from './fuse-hits.js';
 import type { LegReport, SearchHit, SearchRequest, SearchResult } from './search-request.js';
 import { VectorLeg, type VectorLegResult } from './vector-leg.js';
 
 /** Number of chunks that each way of searching contributes to the fusion: a minimum, and a factor of those wanted. */
-const LEG_LIMIT = { min: 100, factor: 4 } as const;
+const LEG_LIMIT = { min: FLOOR_RANK, factor: 4 } as const;
 
 /** Maximum number of searches for one request, if documents are replaced while they are found. */
 const MAX_ROUNDS = 3;

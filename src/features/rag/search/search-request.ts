@@ -51,7 +51,10 @@ export interface SearchHit extends Omit<Passage, 'key'> {
   /** Score of the search: of the only way of searching, or the fused one. Passages are ordered by it, or by a model. */
   readonly score: number;
   readonly scores: ByLeg & {
-    /** Weighted sum of both scores, each as a share of the best one, from 0 to 1; null if only one way was searched. */
+    /**
+     * Weighted sum of both scores, from 0 to 1: BM25 as a share of the best one, the cosine as its place between that of the
+     * hundredth chunk, or of the last, and the best one. Null if only one way was searched.
+     */
     readonly fused: number | null;
   };
   /** Ranks from 1, before passages that are not relevant are left out. */
