@@ -5,6 +5,7 @@ import { withTimeout } from '../../common/with-timeout.js';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONNECTION_TIMEOUT_MS, openPool, type PoolOptions } from './connection-pool.js';
 import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
+import { LowPriorityLane } from './low-priority-lane.js';
 import { openClient } from './postgres-client.js';
 import { PreparedStatements } from './prepared-statements.js';
 
@@ -35,6 +36,8 @@ export interface QueryOptions {
   readonly isPrepared?: boolean;
   /** Settings of PostgreSQL that apply to this statement only, by name. It then takes two more round trips. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** `low` if others should not wait for it: few such statements run at once. `normal` by default. */
+  readonly priority?: 'normal' | 'low';
 }
 
 /** Database access of this process. Only repositories use it. */
@@ -45,11 +48,13 @@ export class PrismaService implements OnApplicationShutdown {
   /** The client's connection pool. */
   private readonly pool: pg.Pool;
   private readonly prepared = new PreparedStatements();
+  private readonly lowPriority: LowPriorityLane;
   private readonly connectionString: string;
 
   constructor(options: PoolOptions) {
     this.connectionString = options.connectionString;
     this.pool = openPool(options);
+    this.lowPriority = new LowPriorityLane(options.poolMax);
     this.client = new PrismaClient({
       adapter: new PrismaPg(this.pool),
       errorFormat: 'minimal',
@@ -74,7 +79,7 @@ export class PrismaService implements OnApplicationShutdown {
   query<Row extends pg.QueryResultRow>(
     text: string,
     values: readonly unknown[],
-    { isPrepared = false, settings }: QueryOptions = {},
+    { isPrepared = false, settings, priority = 'normal' }: QueryOptions = {},
   ): Promise<Row[]> {
     const send = async (name?: string): Promise<Row[]> => {
       const statement = { ...(name !== undefined && { name }), text, values: [...values] };
@@ -82,7 +87,8 @@ export class PrismaService implements OnApplicationShutdown {
         ? (await this.pool.query<Row>(statement)).rows
         : this.queryWithSettings<Row>(settings, statement);
     };
-    return translated(() => (isPrepared ? this.prepared.run(text, send) : send()));
+    const run = (): Promise<Row[]> => (isPrepared ? this.prepared.run(text, send) : send());
+    return translated(() => (priority === 'low' ? this.lowPriority.run(run) : run()));
   }
 
   /** Runs a statement with settings of PostgreSQL that apply to it only. */
