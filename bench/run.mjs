@@ -20,7 +20,7 @@ const FULL = {
   rounds: 5,
   // V8 optimizes a server of many modules for some seconds; it then takes less than half the time of the first requests.
   warmUpMs: 6000,
-  windowMs: 800,
+  windowMs: 2_000,
   pairs: 200,
   slow: { streams: 1000, tokens: 100, rampMs: 2000, warmUpMs: 300 },
 };

@@ -54,7 +54,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         CoreModule.forRoot(runtime),
-        // First, because Express tries routes in their order, and these are requested most. Anthropic's is before OpenAI's:
+        // First, because Express tries routes in the order of their registration, and these are requested most. Anthropic's is before OpenAI's:
         // on routes that both have, it handles the requests that specify its version.
         AnthropicGatewayModule,
         OpenAiGatewayModule,

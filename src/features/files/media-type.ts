@@ -163,9 +163,11 @@ export class MediaTypeDetector {
   /** Decodes bytes. Without bytes, checks that the last character is complete. */
   private decode(bytes?: Uint8Array): void {
     if (this.decoder === undefined) return;
-    const added = Buffer.concat([this.partial, bytes ?? new Uint8Array()]);
+    const given = bytes ?? new Uint8Array();
+    const added = this.partial.length === 0 ? given : Buffer.concat([this.partial, given]);
     const end = bytes === undefined ? added.length : added.length - countPartialSurrogate(added);
-    this.partial = added.subarray(end);
+    // A copy, because the bytes are the caller's.
+    this.partial = Buffer.from(added.subarray(end));
     try {
       this.decoder.decode(repairSurrogates(added.subarray(0, end)), { stream: bytes !== undefined });
     } catch {

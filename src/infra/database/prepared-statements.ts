@@ -10,7 +10,7 @@ const MAX_STATEMENTS = 48;
 /** Length of a name after its prefix: enough of the hash that two texts never have the same one. */
 const NAME_LENGTH = 24;
 
-/** Errors behind a pooler that knows no names: a connection does not know the statement (26000), or another one (42P05). */
+/** Errors behind a pooler that knows no names: the connection lacks the statement (26000), or has it already (42P05). */
 const LOST_NAMES: ReadonlySet<string> = new Set(['26000', '42P05']);
 
 /** Error of a statement that a connection prepared before a migration changed the columns of its result. */

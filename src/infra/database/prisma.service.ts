@@ -5,7 +5,7 @@ import { withTimeout } from '../../common/with-timeout.js';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONNECTION_TIMEOUT_MS, openPool, type PoolOptions } from './connection-pool.js';
 import { DatabaseUnavailableError, isConnectionError } from './database-errors.js';
-import { LowPriorityLane } from './low-priority-lane.js';
+import { LowPriorityLimiter } from './low-priority-limiter.js';
 import { openClient } from './postgres-client.js';
 import { PreparedStatements } from './prepared-statements.js';
 
@@ -36,7 +36,7 @@ export interface QueryOptions {
   readonly isPrepared?: boolean;
   /** Settings of PostgreSQL that apply to this statement only, by name. It then takes two more round trips. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** `low` if others should not wait for it: few such statements run at once. `normal` by default. */
+  /** `low` if others should not wait for it: at most a third of the connections run such statements at once. */
   readonly priority?: 'normal' | 'low';
 }
 
@@ -48,13 +48,13 @@ export class PrismaService implements OnApplicationShutdown {
   /** The client's connection pool. */
   private readonly pool: pg.Pool;
   private readonly prepared = new PreparedStatements();
-  private readonly lowPriority: LowPriorityLane;
+  private readonly lowPriority: LowPriorityLimiter;
   private readonly connectionString: string;
 
   constructor(options: PoolOptions) {
     this.connectionString = options.connectionString;
     this.pool = openPool(options);
-    this.lowPriority = new LowPriorityLane(options.poolMax);
+    this.lowPriority = new LowPriorityLimiter(options.poolMax);
     this.client = new PrismaClient({
       adapter: new PrismaPg(this.pool),
       errorFormat: 'minimal',

@@ -394,6 +394,7 @@ describe('the validation of a file', () => {
   ])('fails the batch for %s, and says where', async (_what, content, errors) => {
     const bytes = Buffer.from(content);
     // PostgreSQL then expects few requests in each batch.
+    await query(api.database, 'ALTER TABLE batch_items SET (autovacuum_enabled = off)');
     await query(api.database, 'ANALYZE batch_items');
     const file = await client.files.create({ file: await toFile(bytes, 'a.jsonl'), purpose: 'batch' });
     const { id } = await client.batches.create({ ...CREATE, input_file_id: file.id });

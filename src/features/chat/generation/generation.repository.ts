@@ -73,7 +73,7 @@ export class GenerationRepository {
    * Ends the turn: stores the answer, its usage, the conversation's totals and the tasks that it makes due, all or
    * nothing. If the answer is no longer ours, only the usage is stored, because it was consumed anyway. Idempotent:
    * if the confirmation of a commit was lost, a retry finds the row by the lease's owner, which stays in it. A
-   * single statement, which does not hold up those of turns that begin: of an ended one the text is shown already.
+   * single statement, of low priority, because a client that streams already has the text.
    * @returns whether the answer was ours, and the tasks that are due now
    */
   async finishTurn(turn: Turn, result: TurnResult): Promise<EndedTurn> {

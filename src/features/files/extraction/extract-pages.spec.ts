@@ -257,7 +257,7 @@ describe('extractPages', () => {
 
   it.each([
     ['UTF-8 with a lone surrogate', 'One \xed\xa0\x80 two', 'One \ufffd two'],
-    ['CESU-8, which encodes both of a pair', 'One \xed\xa0\xbd\xed\xb8\x80', 'One \ud83d\ude00'],
+    ['CESU-8, which encodes both halves of a pair', 'One \xed\xa0\xbd\xed\xb8\x80', 'One \ud83d\ude00'],
     ['UTF-16 with a lone surrogate', '\xff\xfeO\0n\0e\0 \0t\0w\0o\0 \0\0\xd8', 'One two \ufffd'],
   ])('reads %s', async (_encoding, bytes, expected) => {
     expect(await read('text', Buffer.from(bytes, 'latin1'))).toEqual([expected]);

@@ -36,7 +36,7 @@ describe('bytes that are to be UTF-8', () => {
     ['61 ed95', 0],
     ['eda080', 0],
     ['eda0 61', 0],
-  ])('that end with %s have %i bytes of a surrogate there', (hex, count) => {
+  ])('that end with %s may end with part of a surrogate, whose length is %i', (hex, count) => {
     expect(countPartialSurrogate(bytesOf(hex))).toBe(count);
   });
 });

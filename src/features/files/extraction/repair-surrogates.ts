@@ -1,5 +1,5 @@
 /**
- * UTF-8 allows no surrogates, but programs that store UTF-16 encode each as three bytes: both of a pair (CESU-8,
+ * UTF-8 allows no surrogates, but programs that store UTF-16 encode each as three bytes: both halves of a pair (CESU-8,
  * https://www.unicode.org/reports/tr26/), or a lone one if they have cut the text within a pair.
  */
 const LEAD = 0xed;
@@ -10,7 +10,7 @@ const REPLACEMENT = Buffer.from('\ufffd');
 
 /**
  * Returns bytes in which each encoded pair of surrogates is its character in UTF-8, and each lone surrogate is U+FFFD. All
- * other bytes stay as they are. What has no surrogates is returned itself, otherwise a copy.
+ * other bytes stay as they are. Returns the input itself if it has no surrogates, otherwise a copy.
  */
 export function repairSurrogates(bytes: Uint8Array): Uint8Array {
   let at = findSurrogate(bytes, 0);

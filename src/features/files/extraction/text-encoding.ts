@@ -35,14 +35,14 @@ const KANA_CONFIDENCE = 80;
 const NULS = { max: 8, bytes: 8 } as const;
 
 /**
- * Maximum number of U+FFFD in a text in UTF-16 with lone surrogates, and the minimum length for each. Other bytes read as
- * UTF-16 have more: one unit in 32 is a surrogate.
+ * Maximum number of U+FFFD in a text in UTF-16 with lone surrogates, and the minimum length for each. Other data read as
+ * UTF-16 has more: one unit in 32 is a surrogate.
  */
-const REPLACED = { max: 8, length: 8 } as const;
+const REPLACEMENTS = { max: 8, length: 8 } as const;
 
 /**
- * Private and unassigned characters. Of other bytes read as UTF-16 every eighth unit is one, so that a text with a lone
- * surrogate must have none.
+ * Private and unassigned characters. In other data read as UTF-16, about one unit in eight is such a character, so a text
+ * with lone surrogates must have none.
  */
 const NOT_TEXT = /[\p{Co}\p{Cn}]/u;
 
@@ -178,8 +178,8 @@ function decodeDamagedUtf16(bytes: Uint8Array, encoding: string, complete: boole
   // A unit has two bytes.
   if (complete && bytes.length % 2 !== 0) return null;
   const text = new TextDecoder(encoding).decode(bytes, { stream: !complete });
-  const replaced = text.split('\ufffd', REPLACED.max + 2).length - 1;
-  const areFew = replaced <= REPLACED.max && replaced * REPLACED.length <= text.length;
+  const replaced = text.split('\ufffd', REPLACEMENTS.max + 2).length - 1;
+  const areFew = replaced <= REPLACEMENTS.max && replaced * REPLACEMENTS.length <= text.length;
   return areFew && !hasControls(text) && !NOT_TEXT.test(text) ? text : null;
 }
 

@@ -53,7 +53,7 @@ export interface SearchHit extends Omit<Passage, 'key'> {
   readonly scores: ByLeg & {
     /**
      * Weighted sum of both scores, from 0 to 1: BM25 as a share of the best one, the cosine as its place between that of the
-     * hundredth chunk, or of the last, and the best one. Null if only one way was searched.
+     * hundredth chunk, or of the last, and the best one, over a range of at least 0.1. Null if only one way was searched.
      */
     readonly fused: number | null;
   };

@@ -69,7 +69,7 @@ export class ScoresBody {
 
   @ApiProperty({
     description:
-      'Weighted sum of both scores, from 0 to 1: BM25 as a share of the best one, and the cosine as its place between that of the hundredth passage found by its vector, or of the last, and the best one. Null if only one way was searched.',
+      'Weighted sum of both scores, from 0 to 1: BM25 as a share of the best one, and the cosine as its place between that of the hundredth passage found by its vector, or of the last, and the best one, over a range of at least 0.1. Null if only one way was searched.',
     type: Number,
     nullable: true,
     example: 0.83,

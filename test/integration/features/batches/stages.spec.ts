@@ -292,9 +292,11 @@ describe('a file of requests', () => {
   });
 });
 
-it('a batch of 50,000 requests is cancelled at once, with statistics from before it', async () => {
+it('a batch of 50,000 requests can be cancelled with statistics from before it', async () => {
   provider.setDefault(gatedAnswer(['slow']));
   await submitBatch(user, { texts: ['slow'] });
+  // PostgreSQL then expects few requests in each batch.
+  await query(api.database, 'ALTER TABLE batch_items SET (autovacuum_enabled = off)');
   await query(api.database, 'ANALYZE batch_items');
   const id = await submitBatch(user, { texts: Array.from({ length: 50_000 }, () => 'slow') });
   await user.request('POST', `${BATCHES}/${id}/cancel`);

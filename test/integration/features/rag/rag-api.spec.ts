@@ -118,7 +118,7 @@ describe('a document that is uploaded in a form', () => {
     const numbers = Array.from({ length: 120_000 }, (_, number) => `n${number} `).join('');
     const bytes = Buffer.concat([
       Buffer.from('A zebra\0 grazes. '),
-      // A lone surrogate, and a pair of which each is encoded.
+      // A lone surrogate, and a pair with each half encoded.
       Buffer.from('\xed\xa0\x80 A walrus \xed\xa0\xbd\xed\xb8\x80 sleeps. ', 'latin1'),
       Buffer.from('An o\ufb03ce is closed. Cafe\u0301 opens.\n\n'),
       Buffer.from(numbers),
