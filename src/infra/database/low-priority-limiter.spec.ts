@@ -47,10 +47,10 @@ describe('statements of low priority', () => {
 
   it.each([
     [1, 1],
-    [2, 1],
-    [3, 1],
-    [10, 3],
-    [50, 16],
+    [4, 1],
+    [9, 1],
+    [10, 2],
+    [50, 10],
   ])('on %i connections run %i at once, in their order', async (connections, limit) => {
     const work = new Work(new LowPriorityLimiter(connections));
     const names = Array.from({ length: 20 }, (_, index) => String(index));

@@ -1,5 +1,5 @@
 /** Share of the connections of the pool that statements of low priority use. */
-const SHARE = 1 / 3;
+const SHARE = 1 / 5;
 
 /**
  * Time after which a running statement no longer counts, in milliseconds: far longer than such a statement takes, so it is
@@ -19,7 +19,7 @@ export class LowPriorityLimiter {
   /** In order of arrival. None is free while anyone waits here. */
   private readonly queue = new Set<() => void>();
 
-  /** @param connections maximum number of connections of the pool; a third of them may be used at once, at least one */
+  /** @param connections maximum number of connections of the pool; a fifth of them may be used at once, at least one */
   constructor(connections: number) {
     this.free = Math.max(1, Math.floor(connections * SHARE));
   }

@@ -36,7 +36,7 @@ export interface QueryOptions {
   readonly isPrepared?: boolean;
   /** Settings of PostgreSQL that apply to this statement only, by name. It then takes two more round trips. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** `low` if others should not wait for it: at most a third of the connections run such statements at once. */
+  /** `low` if others should not wait for it: a fifth of the connections run such statements at once. */
   readonly priority?: 'normal' | 'low';
 }
 

@@ -10,7 +10,7 @@ import { setUpApi, setUpProvider, setUpUser } from '../../../../support/set-up.j
 import { expectSettled, query, stored, until } from '../../../../support/stored.js';
 
 /** As many as the pool of 10 connections lets end at once. */
-const LIMIT = 3;
+const LIMIT = 2;
 
 const provider = setUpProvider();
 const api = setUpApi(() => ({ ...asking(provider), RATE_LIMIT_CONCURRENCY: '50' }));
@@ -55,7 +55,7 @@ it('locked conversations keep no turn of another from beginning and from ending,
     await until('all ends to be blocked', async () => (await countBlocked()) === LIMIT);
 
     const free = gatedAnswer(['an answer']);
-    const others = await beginTurns(free, LIMIT * 2);
+    const others = await beginTurns(free, LIMIT * 3);
     free.finish();
     for (const turn of others) await expectStored(turn);
     // The statement timeout of 8 s may have ended some, which are sent again.
