@@ -54,8 +54,8 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         CoreModule.forRoot(runtime),
-        // First, because Express tries routes in the order of their registration, and these are requested most. Anthropic's is before OpenAI's:
-        // on routes that both have, it handles the requests that specify its version.
+        // First, because Express tries routes in the order of their registration, and these are requested most. Anthropic's
+        // is before OpenAI's: on routes that both have, it handles the requests that specify its version.
         AnthropicGatewayModule,
         OpenAiGatewayModule,
         OllamaGatewayModule,
