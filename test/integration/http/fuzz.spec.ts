@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { TEXT_WAIT_MS } from '../../../src/features/files/text/file-text.service.js';
 import { startApi } from '../../support/api.js';
 import { at, send } from '../../support/client.js';
 import { startFakeProvider } from '../../support/fake-provider/fake-provider.js';
@@ -20,11 +21,14 @@ import { query } from '../../support/stored.js';
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 10);
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
+/** Maximum time for the search for the smallest failure, in milliseconds. */
+const SHRINK_MS = 15_000;
+
 /**
  * Maximum time for one kind of requests to one route, including the search for the smallest failure, in
- * milliseconds.
+ * milliseconds. One of them may wait for the text of a file.
  */
-const PATIENCE_MS = 30_000 + RUNS * 200;
+const PATIENCE_MS = SHRINK_MS + TEXT_WAIT_MS + 15_000 + RUNS * 200;
 
 // The routes must be known before the tests are defined: each gets its own test.
 const provider = await startFakeProvider();
@@ -85,7 +89,7 @@ function fuzz(
   const sound = fc.asyncProperty(drafts, (draft) => expectSound(operation, draft));
   return fc.assert(sound, {
     seed,
-    interruptAfterTimeLimit: PATIENCE_MS - 15_000,
+    interruptAfterTimeLimit: PATIENCE_MS - SHRINK_MS,
     markInterruptAsFailure: true,
     numRuns: RUNS,
     examples: first.map((draft): [Draft] => [draft]),

@@ -72,7 +72,12 @@ async function lookAt(client: RetrievalClient, document: KnownDocument, random: 
 function takeState({ world: { journal } }: RetrievalClient, document: KnownDocument, body: unknown): void {
   const [status, progress] = [String(at(body, 'status')), Number(at(body, 'progress'))];
   journal.note(document.id, `is ${status} at ${progress}`);
-  if (progress < document.progress) journal.violate(document.id, `its progress went back to ${progress}`);
+  if (progress < document.progress) {
+    document.restarts += 1;
+    // A new index replaces the former one before documents that are not ready have come as far in it.
+    if (document.progress === 1 || document.restarts > document.collection.reindexes)
+      journal.violate(document.id, `its progress went back to ${progress}`);
+  }
   document.progress = progress;
   // A lost replacement that happened has a progress of its own.
   if (document.versions.at(-1)?.state === 'lost') document.progress = 0;
@@ -183,6 +188,7 @@ async function retry(client: RetrievalClient, document: KnownDocument, random: R
 async function reindex(client: RetrievalClient, collection: KnownCollection, random: Random): Promise<void> {
   client.count('reindexes');
   collection.changes += 1;
+  collection.reindexes += 1;
   const path = `${COLLECTIONS}/${collection.id}/reindex`;
   const outcome = await client.send(random, 'POST', path, indexSettings(random));
   if (typeof outcome === 'string' || (outcome.status === 404 && collection.isMaybeGone)) return;

@@ -29,6 +29,8 @@ export interface KnownDocument extends Existence {
   ready: number;
   /** The last progress that was seen of the latest version. */
   progress: number;
+  /** Number of times that its progress began again, each in a new index that replaced the former one. */
+  restarts: number;
   /** True once a cancellation of the latest version was sent. */
   isCancelled: boolean;
   /** True while a client changes it. Others wait for their turn, so that the order of versions is known. */
@@ -43,6 +45,8 @@ export interface KnownCollection extends Existence {
   readonly underway: Map<AuditText, number>;
   /** Uploads whose answer was lost, so that a document may exist whose id nobody knows. */
   readonly lost: Set<AuditText>;
+  /** Number of new indexes that were requested. */
+  reindexes: number;
 }
 
 /** Returns a state of which no deletion is known. */
@@ -52,7 +56,7 @@ export function newExistence(): Existence {
 
 /** Returns a collection without documents. */
 export function newCollection(id: string): KnownCollection {
-  return { ...newExistence(), id, documents: [], underway: new Map(), lost: new Set() };
+  return { ...newExistence(), id, documents: [], underway: new Map(), lost: new Set(), reindexes: 0 };
 }
 
 /** Adds a document whose id a response has shown, or returns it if it is known already. */
@@ -66,6 +70,7 @@ export function learnDocument(collection: KnownCollection, id: string, text: Aud
     versions: [{ text, state: 'accepted', goneAt: Infinity }],
     ready: -1,
     progress: 0,
+    restarts: 0,
     isCancelled: false,
     isBusy: false,
   };

@@ -18,6 +18,9 @@ const WEBHOOKS = '/api/v1/webhooks';
 /** A port of this machine that nothing listens on. */
 const RECEIVER_URL = 'http://127.0.0.1:9/hooks';
 
+/** Maximum time for the text of a file, in milliseconds. */
+const EXTRACTION_MS = 50_000;
+
 /** The tool call in the answers of {@link FuzzWorld.toolCall}. */
 const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
 
@@ -43,10 +46,30 @@ export class FuzzWorld {
   private constructor(
     readonly api: TestApi,
     readonly admin: TestUser,
+    /** The id of a file whose text is extracted. */
+    readonly text: string,
+    /** The id of a PDF whose text is extracted. */
+    readonly pdf: string,
   ) {}
 
+  /**
+   * Creates the accounts and files. The texts are extracted before the first request: that has a low priority, so on a
+   * busy machine each request for a new file would wait until it is given up.
+   */
   static async create(api: TestApi): Promise<FuzzWorld> {
-    return new FuzzWorld(api, await registerAdmin(api));
+    const admin = await registerAdmin(api);
+    const text = await uploadedId(api.url, admin);
+    const pdf = await uploadedId(api.url, admin, { name: 'a.pdf', bytes: await makePdf(['All is well.']) });
+    for (const id of [text, pdf])
+      await until(
+        'the text of a file',
+        async () => {
+          const { body } = await admin.request('GET', `/api/v1/files/${id}`);
+          return at(body, 'text_status') === 'ready';
+        },
+        EXTRACTION_MS,
+      );
+    return new FuzzWorld(api, admin, text, pdf);
   }
 
   /** Returns an account that may be changed and deleted. */
@@ -223,21 +246,8 @@ const batchInput = [
   new Seed('a file of requests', ({ api, admin }) => uploadBatchInput(api.url, admin, batchLine('a'))),
 ];
 const openAiBatch = [new Seed('a batch', ({ api, admin }) => createOpenAiBatch(api.url, admin))];
-const pdf = [
-  new Seed('a PDF', async ({ api, admin }) =>
-    uploadedId(api.url, admin, { name: 'a.pdf', bytes: await makePdf(['All is well.']) }),
-  ),
-];
-const text = [
-  new Seed('a file whose text is extracted', async ({ api, admin }) => {
-    const id = await uploadedId(api.url, admin);
-    await until('the text of a file', async () => {
-      const body = (await admin.request('GET', `/api/v1/files/${id}`)).body;
-      return at(body, 'text_status') === 'ready';
-    });
-    return id;
-  }),
-];
+const pdf = [new Seed('a PDF', (world) => world.pdf)];
+const text = [new Seed('a file whose text is extracted', (world) => world.text)];
 const download = {
   id: file,
   Range: ['bytes=0-1', 'bytes=-3', 'bytes=9-', 'bytes=0-0,2-3'].map(literal),

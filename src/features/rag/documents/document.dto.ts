@@ -172,7 +172,11 @@ export class DocumentBody {
   })
   stage!: IngestionStage;
 
-  @ApiProperty({ description: 'Progress of the work, 0 to 1. Never decreases.', example: 0.4 })
+  @ApiProperty({
+    description:
+      'Progress of the work, 0 to 1. Never decreases until the document is replaced, or, if it is not `ready`, a new index of the collection is complete.',
+    example: 0.4,
+  })
   progress!: number;
 
   @ApiProperty({

@@ -77,7 +77,10 @@ const SHARES = { extracted: 0.1, chunked: 0.3 } as const;
 /** Number of chunks at which half of the share of chunking has passed: the total is not known before its end. */
 const HALF_CHUNKS = 200;
 
-/** Returns the progress of an ingestion, 0 to 1. It never decreases, because none of the counts does. */
+/**
+ * Returns the progress of an ingestion, 0 to 1. It never decreases, because none of the counts does; a
+ * later version, or the same one in another index, is another ingestion.
+ */
 export function progressOf(ingestion: IngestionProgress): number {
   const { status, stage, hasVectors, chunkCount, chunkedCount, embeddedCount } = ingestion;
   if (status === 'ready') return 1;
