@@ -1,4 +1,5 @@
 import type { AccountAccess } from './caller.js';
+import { TransientSet } from './transient-set.js';
 
 interface ActiveOperation {
   readonly caller: AccountAccess;
@@ -10,7 +11,7 @@ interface ActiveOperation {
  * revoked.
  */
 export class ActiveOperations {
-  private readonly running = new Set<ActiveOperation>();
+  private readonly running = new TransientSet<ActiveOperation>();
 
   /**
    * Registers a running operation.
@@ -18,20 +19,21 @@ export class ActiveOperations {
    * @returns function that unregisters it
    */
   register(caller: AccountAccess, stop: () => void): () => void {
-    const activity = { caller, stop };
-    this.running.add(activity);
-    return () => {
-      this.running.delete(activity);
-    };
+    const unregister = this.running.add({
+      caller,
+      stop: () => {
+        unregister();
+        stop();
+      },
+    });
+    return unregister;
   }
 
   /** Stops the operations of an account or a key. */
   stop(shut: { readonly userId: string } | { readonly apiKeyId: string }): void {
-    for (const activity of this.running) {
-      const { userId, apiKeyId } = activity.caller;
-      if ('userId' in shut ? userId !== shut.userId : apiKeyId !== shut.apiKeyId) continue;
-      this.running.delete(activity);
-      activity.stop();
+    for (const { caller, stop } of this.running) {
+      const { userId, apiKeyId } = caller;
+      if ('userId' in shut ? userId === shut.userId : apiKeyId === shut.apiKeyId) stop();
     }
   }
 

@@ -1,3 +1,5 @@
+import { TransientSet } from '../../common/transient-set.js';
+
 /** Share of the connections of the pool that statements of low priority use. */
 const SHARE = 1 / 5;
 
@@ -17,7 +19,7 @@ const MAX_WAIT_MS = 1_000;
 export class LowPriorityLimiter {
   private free: number;
   /** In order of arrival. None is free while anyone waits here. */
-  private readonly queue = new Set<() => void>();
+  private readonly queue = new TransientSet<() => void>();
 
   /** @param connections maximum number of connections of the pool; a fifth of them may be used at once, at least one */
   constructor(connections: number) {
@@ -52,20 +54,19 @@ export class LowPriorityLimiter {
     return new Promise((resolve) => {
       const leave = (isGranted: boolean): void => {
         clearTimeout(timer);
-        this.queue.delete(grant);
+        dequeue();
         resolve(isGranted);
       };
-      const grant = (): void => {
-        leave(true);
-      };
       const timer = setTimeout(leave, MAX_WAIT_MS, false);
-      this.queue.add(grant);
+      const dequeue = this.queue.add(() => {
+        leave(true);
+      });
     });
   }
 
   /** Hands over directly to the next in the queue, so that no later one can come first. */
   private release(): void {
-    const [next] = this.queue;
+    const next = this.queue.first;
     if (next === undefined) this.free += 1;
     else next();
   }

@@ -1,3 +1,4 @@
+import { TransientSet } from '../../common/transient-set.js';
 import { type CallPriority, ProviderError } from '../port/index.js';
 
 /** Delay before the next attempt if the queue is full, in milliseconds. */
@@ -15,9 +16,9 @@ export class ConcurrencyLimiter {
   /** Slots that background callers leave free. A single slot is for all. */
   private readonly reserved: number;
   /** In order of arrival. No slot is free while anyone waits here. */
-  private readonly interactive = new Set<() => void>();
+  private readonly interactive = new TransientSet<() => void>();
   /** In order of arrival. Only reserved slots are free while anyone waits here. */
-  private readonly background = new Set<() => void>();
+  private readonly background = new TransientSet<() => void>();
 
   constructor(
     private readonly count: number,
@@ -55,31 +56,30 @@ export class ConcurrencyLimiter {
     };
   }
 
-  private wait(queue: Set<() => void>, signal: AbortSignal): Promise<void> {
+  private wait(queue: TransientSet<() => void>, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const grant = (): void => {
-        queue.delete(grant);
+      const dequeue = queue.add(() => {
+        dequeue();
         signal.removeEventListener('abort', leave);
         resolve();
-      };
+      });
       const leave = (): void => {
-        queue.delete(grant);
+        dequeue();
         reject(new Error('The call was cancelled while it was queued.', { cause: signal.reason }));
       };
-      queue.add(grant);
       signal.addEventListener('abort', leave, { once: true });
     });
   }
 
   /** Hands the slot directly to the next in a queue, so that no later caller can take it. */
   private release(): void {
-    const [next] = this.interactive;
+    const next = this.interactive.first;
     if (next !== undefined) {
       next();
       return;
     }
     this.free += 1;
-    const [nextInBackground] = this.background;
+    const nextInBackground = this.background.first;
     if (nextInBackground === undefined || this.free <= this.reserved) return;
     this.free -= 1;
     nextInBackground();

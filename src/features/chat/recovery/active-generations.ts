@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { TransientSet } from '../../../common/transient-set.js';
 import type { Turn } from '../model/turn.js';
 import type { AnswerStream } from '../streams/answer-stream.js';
 
@@ -19,28 +20,26 @@ export interface ActiveGeneration {
  */
 @Injectable()
 export class ActiveGenerations {
-  private readonly byAnswer = new Map<string, ActiveGeneration>();
+  private readonly running = new TransientSet<ActiveGeneration>();
 
   /** Number of answers that are being generated. */
   get size(): number {
-    return this.byAnswer.size;
+    return this.running.size;
   }
 
   /** Adds a generation until its answer is stored. */
   add(generation: ActiveGeneration): void {
-    const { answerId } = generation.turn;
-    this.byAnswer.set(answerId, generation);
-    void generation.done.then(() => this.byAnswer.delete(answerId));
+    void generation.done.then(this.running.add(generation));
   }
 
   /** Returns the ids of the answers. */
   ids(): string[] {
-    return [...this.byAnswer.keys()];
+    return Array.from(this.running, ({ turn }) => turn.answerId);
   }
 
   /** Returns the answer if this process generates it. */
   findAnswer(answerId: string): AnswerStream | undefined {
-    return this.byAnswer.get(answerId)?.answer;
+    return this.find(answerId)?.answer;
   }
 
   /**
@@ -49,7 +48,7 @@ export class ActiveGenerations {
    * @returns false if this process does not generate it
    */
   async stopAnswer(answerId: string): Promise<boolean> {
-    const generation = this.byAnswer.get(answerId);
+    const generation = this.find(answerId);
     if (generation === undefined) return false;
     generation.abort({ stopped: true });
     await generation.done;
@@ -58,7 +57,7 @@ export class ActiveGenerations {
 
   /** Stores the answers of matching turns as interrupted. Resolves once each is stored. */
   async interrupt(matches: (turn: Turn) => boolean): Promise<void> {
-    const chosen = [...this.byAnswer.values()].filter(({ turn }) => matches(turn));
+    const chosen = [...this.running].filter(({ turn }) => matches(turn));
     for (const generation of chosen) generation.abort();
     await Promise.all(chosen.map(({ done }) => done));
   }
@@ -68,7 +67,12 @@ export class ActiveGenerations {
    */
   async drain(graceMs: number): Promise<void> {
     const timer = setTimeout(() => void this.interrupt(() => true), graceMs);
-    while (this.byAnswer.size > 0) await Promise.all(Array.from(this.byAnswer.values(), ({ done }) => done));
+    while (this.running.size > 0) await Promise.all(Array.from(this.running, ({ done }) => done));
     clearTimeout(timer);
+  }
+
+  private find(answerId: string): ActiveGeneration | undefined {
+    for (const generation of this.running) if (generation.turn.answerId === answerId) return generation;
+    return undefined;
   }
 }
