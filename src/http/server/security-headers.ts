@@ -1,5 +1,6 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { RequestHandler } from 'express';
 import helmet, { contentSecurityPolicy, strictTransportSecurity } from 'helmet';
 
 /** The directives of a content security policy, each with its allowed sources. */
@@ -36,33 +37,54 @@ const PAGES: Readonly<Record<string, Policy>> = {
 };
 
 /**
- * Sets the security headers on every response. `Cross-Origin-Resource-Policy: same-origin` stays: it restricts
- * embedding in pages and does not affect CORS requests.
+ * Returns middleware that sets the security headers of every response. `Cross-Origin-Resource-Policy: same-origin` stays:
+ * it restricts embedding in pages and does not affect CORS requests. `Strict-Transport-Security` is only sent if the
+ * request came over HTTPS (RFC 6797, section 7.2). A proxy in front must report that, so `TRUST_PROXY` must trust it.
+ * Subdomains are excluded because they may not be ours.
  */
-export function applySecurityHeaders(app: NestExpressApplication): void {
-  app.use(
+export function securityHeaders(): RequestHandler {
+  // None of them depends on the request, and helmet has a middleware for each.
+  const ofResponse = headersBy(
     helmet({
       contentSecurityPolicy: toOptions(NOTHING),
       strictTransportSecurity: false,
       xFrameOptions: { action: 'deny' },
     }),
   );
-  app.use(onlyHttps());
-  for (const [path, policy] of Object.entries(PAGES)) app.use(path, contentSecurityPolicy(toOptions(policy)));
+  const ofHttps = headersBy(strictTransportSecurity({ includeSubDomains: false }));
+  const ofPages = Object.entries(PAGES).map(([path, policy]) => ({
+    path,
+    headers: headersBy(contentSecurityPolicy(toOptions(policy))),
+  }));
+  return (request, response, next) => {
+    response.setHeaders(ofResponse);
+    if (request.secure) response.setHeaders(ofHttps);
+    for (const { path, headers } of ofPages) if (isBelow(path, request.path)) response.setHeaders(headers);
+    next();
+  };
+}
+
+/** Returns true for a path and those below it, as Express matches them: in any case of letters. */
+function isBelow(parent: string, path: string): boolean {
+  const rest = path.charAt(parent.length);
+  return (rest === '' || rest === '/') && path.slice(0, parent.length).toLowerCase() === parent;
 }
 
 function toOptions(directives: Policy) {
   return { useDefaults: false, directives };
 }
 
-/**
- * Sends `Strict-Transport-Security` only if the request came over HTTPS (RFC 6797, section 7.2). A proxy in front
- * must report that, so `TRUST_PROXY` must trust it. Subdomains are excluded because they may not be ours.
- */
-function onlyHttps() {
-  const tell = strictTransportSecurity({ includeSubDomains: false });
-  return (request: Request, response: Response, next: NextFunction): void => {
-    if (request.secure) tell(request, response, next);
-    else next();
+/** Returns the headers that middleware of helmet sets on a response. */
+function headersBy(
+  middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void,
+): Map<string, string> {
+  const headers = new Map<string, string>();
+  const request = new IncomingMessage(new Socket());
+  const response = new ServerResponse(request);
+  response.setHeader = (name, value) => {
+    headers.set(name, String(value));
+    return response;
   };
+  middleware(request, response, () => undefined);
+  return headers;
 }
