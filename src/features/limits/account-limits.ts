@@ -10,6 +10,9 @@ export type Limits = Omit<LimitConfig, 'addressRequestsPerMinute'>;
 /** Time for which an account's quotas are cached, in milliseconds; changes by an admin apply within this time. */
 const TTL_MS = 5_000;
 
+/** Precision of that time, in milliseconds: how often the cache reads the clock. */
+const TTL_RESOLUTION_MS = 100;
+
 /** Maximum number of cached accounts. */
 const CAPACITY = 10_000;
 
@@ -19,7 +22,9 @@ export class AccountLimits {
   /** A failed read is not cached; all callers that wait for it get its error. */
   private readonly known = new LRUCache<string, Limits>({
     max: CAPACITY,
-    ttl: TTL_MS,
+    ttl: TTL_MS - TTL_RESOLUTION_MS,
+    // By default the cache starts a timer in each millisecond.
+    ttlResolution: TTL_RESOLUTION_MS,
     // Callers that wait for an account which is evicted meanwhile still need its limits.
     ignoreFetchAbort: true,
     fetchMethod: (userId) => this.read(userId),

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import type { MicroUsd } from '../../common/money.js';
-import { Prisma } from '../../generated/prisma/client.js';
 import { PrismaService, type Transaction } from '../../infra/database/index.js';
 import type { AttemptRecord } from '../../llm/index.js';
 
@@ -58,13 +57,20 @@ export interface UsageEntry {
 }
 
 /** Columns of an inserted record; the database sets the time. */
-const COLUMNS = Prisma.sql`id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
+const COLUMNS = `id, call_id, attempt, user_id, api_key_id, own_key, conversation_id, provider, model, outcome,
   input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, estimated`;
 
 /** The same columns with their types, for reading JSON. */
-const COLUMN_TYPES = Prisma.sql`id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean,
+const COLUMN_TYPES = `id uuid, call_id uuid, attempt int, user_id uuid, api_key_id uuid, own_key boolean,
   conversation_id uuid, provider text, model text, outcome text, input_tokens int, output_tokens int, cached_tokens int,
   cache_write_tokens int, reasoning_tokens int, cost_micro_usd bigint, estimated boolean`;
+
+/** Inserts the records of a JSON list, except those that are known already or of a deleted account. */
+const INSERT = `
+  INSERT INTO usage_records (${COLUMNS})
+  SELECT ${COLUMNS} FROM jsonb_to_recordset($1::jsonb) AS entry (${COLUMN_TYPES})
+  WHERE EXISTS (SELECT 1 FROM users WHERE users.id = entry.user_id)
+  ON CONFLICT (call_id, attempt) DO NOTHING`;
 
 /** The ledger of model calls and their cost. */
 @Injectable()
@@ -88,19 +94,12 @@ export class UsageRepository {
   }
 
   /**
-   * Stores attempts without a row of their own, in one statement with one parameter: Prisma's own insert uses a
-   * parameter per column and row, which costs more than everything else about a short call. Attempts already in the
-   * ledger are left unchanged, and those of a deleted account are skipped.
+   * Stores attempts without a row of their own, in one statement with one parameter, and without Prisma's engine, which
+   * copies that parameter several times. Attempts already in the ledger are left unchanged, and those of a deleted
+   * account are skipped.
    */
   async insert(entries: readonly UsageEntry[]): Promise<void> {
-    const rows = JSON.stringify(entries.map(toUsageRow));
-    await this.prisma.run(
-      (client) => client.$executeRaw`
-        INSERT INTO usage_records (${COLUMNS})
-        SELECT ${COLUMNS} FROM jsonb_to_recordset(${rows}::jsonb) AS entry (${COLUMN_TYPES})
-        WHERE EXISTS (SELECT 1 FROM users WHERE users.id = entry.user_id)
-        ON CONFLICT (call_id, attempt) DO NOTHING`,
-    );
+    await this.prisma.query(INSERT, [JSON.stringify(entries.map(toUsageRow))]);
   }
 
   /**

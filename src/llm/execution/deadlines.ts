@@ -8,7 +8,7 @@ import { ProviderError } from '../port/index.js';
  */
 export class Deadlines {
   private readonly controller = new AbortController();
-  private readonly total: NodeJS.Timeout;
+  private readonly total: NodeJS.Timeout | undefined;
   private silence: NodeJS.Timeout;
   private begun = false;
   private held = false;
@@ -16,14 +16,15 @@ export class Deadlines {
   private constructor(
     private readonly caller: AbortSignal,
     silenceMs: number,
-    totalMs: number,
+    totalMs: number | undefined,
     private readonly idleMs: number,
   ) {
     // Implemented by hand, because `AbortSignal.any` costs several times as much, on every call.
     if (caller.aborted) this.follow();
     else caller.addEventListener('abort', this.follow, { once: true });
     this.silence = this.abortOnSilence(silenceMs, 'The model did not start to answer in time.');
-    this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
+    if (totalMs !== undefined)
+      this.total = this.abortAfter(totalMs, 'The model did not finish its answer in time.');
   }
 
   /** Creates the deadlines of a streamed answer. */
@@ -33,7 +34,7 @@ export class Deadlines {
 
   /** Creates the deadlines of an unstreamed answer, which shows no progress until it is complete. */
   static ofAnswer(caller: AbortSignal, { answerMs }: DeadlineConfig): Deadlines {
-    return new Deadlines(caller, answerMs, answerMs, answerMs);
+    return new Deadlines(caller, answerMs, undefined, answerMs);
   }
 
   get signal(): AbortSignal {

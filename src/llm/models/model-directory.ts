@@ -9,6 +9,9 @@ const LIST_TTL_MS = 300_000;
 /** Lifetime of a cached failure to get a list, in milliseconds. */
 const FAILURE_TTL_MS = 5_000;
 
+/** Precision of these times, in milliseconds: how often the cache reads the clock. */
+const TTL_RESOLUTION_MS = 100;
+
 /** Maximum wait for a list, in milliseconds. */
 const LIST_TIMEOUT_MS = 5_000;
 
@@ -58,6 +61,8 @@ export class ModelDirectory {
     this.lists = new LRUCache({
       max: Math.max(1, providers.length),
       ttl: LIST_TTL_MS,
+      // By default the cache starts a timer in each millisecond.
+      ttlResolution: TTL_RESOLUTION_MS,
       fetchMethod: async (_id, _stale, { options, context: provider }) => {
         try {
           const models = await provider.listModels(AbortSignal.timeout(LIST_TIMEOUT_MS));
