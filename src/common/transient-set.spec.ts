@@ -36,6 +36,16 @@ describe('TransientSet', () => {
     expect(set.size).toBe(0);
   });
 
+  it('stays in order when items are removed from its beginning, its end and between', () => {
+    const set = new TransientSet<number>();
+    const removals = [1, 2, 3, 4, 5].map((item) => set.add(item));
+    for (const index of [2, 0, 4]) removals[index]?.();
+    set.add(6);
+    expect([...set]).toEqual([2, 4, 6]);
+    for (const remove of removals) remove();
+    expect([set.size, set.first, ...set]).toEqual([1, 6, 6]);
+  });
+
   it('does not iterate over an item that is removed meanwhile', () => {
     const set = new TransientSet<string>();
     set.add('first');
