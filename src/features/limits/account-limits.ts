@@ -23,7 +23,7 @@ export class AccountLimits {
   private readonly known = new LRUCache<string, Limits>({
     max: CAPACITY,
     ttl: TTL_MS - TTL_RESOLUTION_MS,
-    // By default the cache starts a timer in each millisecond.
+    // By default the cache starts a timer in each millisecond in which it is read.
     ttlResolution: TTL_RESOLUTION_MS,
     // Callers that wait for an account which is evicted meanwhile still need its limits.
     ignoreFetchAbort: true,

@@ -97,6 +97,7 @@ export class UsageRepository {
    * Stores attempts without a row of their own, in one statement with one parameter, and without Prisma's engine, which
    * copies that parameter several times. Attempts already in the ledger are left unchanged, and those of a deleted
    * account are skipped.
+   * @throws DatabaseUnavailableError if the database is unavailable
    */
   async insert(entries: readonly UsageEntry[]): Promise<void> {
     await this.prisma.query(INSERT, [JSON.stringify(entries.map(toUsageRow))]);

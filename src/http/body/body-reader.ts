@@ -14,7 +14,7 @@ import { assertJsonText, assertUtf8, jsonTextCheck } from './json-limits.js';
 const MEGABYTE = 2 ** 20;
 
 /** Compatible APIs, whose JSON may be as large as an upload. A JSON schema decides on their unknown fields. */
-const COMPATIBLE = /^\/v1(?!\/files\/?$)(?:\/|$)/i;
+const COMPATIBLE_APIS = /^\/v1(?!\/files\/?$)(?:\/|$)/i;
 
 /** Routes that pass requests on to Ollama. */
 const OLLAMA = /^\/ollama(?:\/|$)/i;
@@ -32,13 +32,13 @@ const LARGE_BATCH = 'Upload a file of requests, one per line, and send its id as
 const UPLOADS =
   /^(?:\/v1\/files|\/api\/v1\/(?:files|analyze\/pdf|rag\/collections\/[^/]+\/documents(?:\/[^/]+)?))\/?$/i;
 
-/** Routes whose body is refused by its declared size alone. */
+/** Routes that also refuse a large body which no parser reads. */
 const API = /^\/api(?:\/|$)/i;
 
 /**
- * Returns middleware that reads JSON bodies. The route decides how large one may be; what is too large is refused before
- * it is read.
- * @param options.maxUploadMb maximum size of the JSON of routes that take files, in megabytes
+ * Returns middleware that reads JSON bodies. The route decides how large one may be; a declared length
+ * that is too large is refused before the body is read.
+ * @param options.maxUploadMb maximum size of the JSON of compatible APIs, Ollama, imports and batches, in megabytes
  * @param options.maxFileMb maximum size of an uploaded file of any purpose, in megabytes
  */
 export function bodyReader(options: {
@@ -63,13 +63,13 @@ export function bodyReader(options: {
     other: small,
   };
   return (request, response, next) => {
-    readers[kindOf(request.path)](request, response, next);
+    readers[bodyKindOf(request.path)](request, response, next);
   };
 }
 
 /** Returns the kind of the bodies of a route. */
-function kindOf(path: string): 'compatible' | 'ollama' | 'import' | 'batch' | 'upload' | 'api' | 'other' {
-  if (COMPATIBLE.test(path)) return 'compatible';
+function bodyKindOf(path: string): 'compatible' | 'ollama' | 'import' | 'batch' | 'upload' | 'api' | 'other' {
+  if (COMPATIBLE_APIS.test(path)) return 'compatible';
   if (OLLAMA.test(path)) return 'ollama';
   if (IMPORT.test(path)) return 'import';
   if (BATCHES.test(path)) return 'batch';

@@ -63,9 +63,13 @@ const known = new WeakMap<object, WeakMap<object, RouteMetadata>>();
 export function routeMetadataOf(context: ExecutionContext): RouteMetadata {
   const controller = context.getClass();
   const method = context.getHandler();
+  return known.get(controller)?.get(method) ?? rememberMarks(controller, method);
+}
+
+function rememberMarks(controller: object, method: object): RouteMetadata {
   const ofController = known.get(controller) ?? new WeakMap<object, RouteMetadata>();
   known.set(controller, ofController);
-  const marks = ofController.get(method) ?? readMarks([method, controller]);
+  const marks = readMarks([method, controller]);
   ofController.set(method, marks);
   return marks;
 }

@@ -25,8 +25,8 @@ import { type RouteMetadata, routeMetadataOf } from '../context/route-metadata.j
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   /**
-   * The decorators of each route as the throttler has read them; undefined if they take its limits off. It would read
-   * them by reflection for each request, which costs about a thirtieth of one.
+   * The decorators of each route as the throttler has read them; undefined for `@SkipThrottle()`. It would read them by
+   * reflection for each request, which costs about a thirtieth of one. There is one throttler.
    */
   private readonly routes = new WeakMap<RouteMetadata, Omit<ThrottlerRequest, 'context'> | undefined>();
 
@@ -59,7 +59,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (known !== undefined) await this.handleRequest({ ...known, context });
     else if (!this.routes.has(route)) {
       await super.canActivate(context);
-      // It did not handle the request.
+      // `handleRequest` was not called.
       if (!this.routes.has(route)) this.routes.set(route, undefined);
     }
   }
@@ -69,10 +69,10 @@ export class RateLimitGuard extends ThrottlerGuard {
    * whole seconds and the same on every route.
    * @throws AppError `rate_limit_exceeded`
    */
-  protected override async handleRequest({ context, ...ofRoute }: ThrottlerRequest): Promise<boolean> {
+  protected override async handleRequest({ context, ...options }: ThrottlerRequest): Promise<boolean> {
     const route = routeMetadataOf(context);
-    this.routes.set(route, ofRoute);
-    const { throttler, getTracker, generateKey } = ofRoute;
+    if (!this.routes.has(route)) this.routes.set(route, options);
+    const { throttler, getTracker, generateKey } = options;
     const http = context.switchToHttp();
     const tracker = await getTracker(http.getRequest<Request>(), context);
     const { admission } = await this.storage.increment(

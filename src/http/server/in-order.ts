@@ -3,7 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 /**
  * Returns one middleware that runs several in order, each when the one before it calls `next`. The first error skips the
  * rest. For middleware of every request: Express matches the path for each of its own, which costs a request more than
- * most of what they do.
+ * most of what they do. None of them may be async, or call `next` twice.
  */
 export function inOrder(...handlers: readonly RequestHandler[]): RequestHandler {
   return (request, response, next) => {
@@ -24,13 +24,14 @@ function run(
     return;
   }
   const proceed = (error?: unknown): void => {
-    if (error === undefined || error === null) run(handlers, index + 1, request, response, next);
-    else next(error);
+    // As in Express, only a truthy value is an error.
+    if (error) next(error);
+    else run(handlers, index + 1, request, response, next);
   };
-  // Express catches what its middleware throws; one that is reached asynchronously would end the process.
+  // Express catches only what is thrown before the first asynchronous `next`; a later error would end the process.
   try {
     void handler(request, response, proceed);
   } catch (error) {
-    next(error);
+    next(error ?? new Error('A middleware threw no error.'));
   }
 }

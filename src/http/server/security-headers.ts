@@ -44,22 +44,23 @@ const PAGES: Readonly<Record<string, Policy>> = {
  */
 export function securityHeaders(): RequestHandler {
   // None of them depends on the request, and helmet has a middleware for each.
-  const ofResponse = headersBy(
+  const commonHeaders = recordHeaders(
     helmet({
       contentSecurityPolicy: toOptions(NOTHING),
       strictTransportSecurity: false,
       xFrameOptions: { action: 'deny' },
     }),
   );
-  const ofHttps = headersBy(strictTransportSecurity({ includeSubDomains: false }));
-  const ofPages = Object.entries(PAGES).map(([path, policy]) => ({
+  const httpsHeaders = recordHeaders(strictTransportSecurity({ includeSubDomains: false }));
+  const pageHeaders = Object.entries(PAGES).map(([path, policy]) => ({
     path,
-    headers: headersBy(contentSecurityPolicy(toOptions(policy))),
+    headers: recordHeaders(contentSecurityPolicy(toOptions(policy))),
   }));
   return (request, response, next) => {
-    response.setHeaders(ofResponse);
-    if (request.secure) response.setHeaders(ofHttps);
-    for (const { path, headers } of ofPages) if (isBelow(path, request.path)) response.setHeaders(headers);
+    response.setHeaders(commonHeaders);
+    if (request.secure) response.setHeaders(httpsHeaders);
+    for (const { path, headers } of pageHeaders)
+      if (isBelow(path, request.path)) response.setHeaders(headers);
     next();
   };
 }
@@ -75,7 +76,7 @@ function toOptions(directives: Policy) {
 }
 
 /** Returns the headers that middleware of helmet sets on a response. */
-function headersBy(
+function recordHeaders(
   middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void,
 ): Map<string, string> {
   const headers = new Map<string, string>();

@@ -32,7 +32,10 @@ export class Deadlines {
     return new Deadlines(caller, firstTokenMs, totalMs, idleMs);
   }
 
-  /** Creates the deadlines of an unstreamed answer, which shows no progress until it is complete. */
+  /**
+   * Creates the deadlines of an unstreamed answer, which shows no progress until it is complete: its limit on silence is
+   * the total as well.
+   */
   static ofAnswer(caller: AbortSignal, { answerMs }: DeadlineConfig): Deadlines {
     return new Deadlines(caller, answerMs, undefined, answerMs);
   }

@@ -61,7 +61,7 @@ export class ModelDirectory {
     this.lists = new LRUCache({
       max: Math.max(1, providers.length),
       ttl: LIST_TTL_MS,
-      // By default the cache starts a timer in each millisecond.
+      // By default the cache starts a timer in each millisecond in which it is read.
       ttlResolution: TTL_RESOLUTION_MS,
       fetchMethod: async (_id, _stale, { options, context: provider }) => {
         try {

@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { TEXT_WAIT_MS } from '../../../src/features/files/text/file-text.service.js';
 import { startApi } from '../../support/api.js';
 import { at, send } from '../../support/client.js';
 import { startFakeProvider } from '../../support/fake-provider/fake-provider.js';
@@ -26,9 +25,9 @@ const SHRINK_MS = 15_000;
 
 /**
  * Maximum time for one kind of requests to one route, including the search for the smallest failure, in
- * milliseconds. One of them may wait for the text of a file.
+ * milliseconds.
  */
-const PATIENCE_MS = SHRINK_MS + TEXT_WAIT_MS + 15_000 + RUNS * 200;
+const PATIENCE_MS = SHRINK_MS + 15_000 + RUNS * 200;
 
 // The routes must be known before the tests are defined: each gets its own test.
 const provider = await startFakeProvider();

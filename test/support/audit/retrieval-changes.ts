@@ -75,10 +75,11 @@ function takeState({ world: { journal } }: RetrievalClient, document: KnownDocum
   if (progress < document.progress) {
     document.restarts += 1;
     // A new index replaces the former one before documents that are not ready have come as far in it.
-    if (document.progress === 1 || document.restarts > document.collection.reindexes)
+    if (document.isReady || document.restarts > document.collection.reindexes)
       journal.violate(document.id, `its progress went back to ${progress}`);
   }
   document.progress = progress;
+  document.isReady = status === 'ready';
   // A lost replacement that happened has a progress of its own.
   if (document.versions.at(-1)?.state === 'lost') document.progress = 0;
   if (status === 'ready') markReady(document);
@@ -188,9 +189,10 @@ async function retry(client: RetrievalClient, document: KnownDocument, random: R
 async function reindex(client: RetrievalClient, collection: KnownCollection, random: Random): Promise<void> {
   client.count('reindexes');
   collection.changes += 1;
-  collection.reindexes += 1;
   const path = `${COLLECTIONS}/${collection.id}/reindex`;
   const outcome = await client.send(random, 'POST', path, indexSettings(random));
+  if (outcome === 'lost' || (typeof outcome !== 'string' && outcome.status === 202))
+    collection.reindexes += 1;
   if (typeof outcome === 'string' || (outcome.status === 404 && collection.isMaybeGone)) return;
   if (outcome.status !== 202) client.unexpected(collection.id, 'a reindex', outcome);
 }

@@ -29,6 +29,8 @@ export interface KnownDocument extends Existence {
   ready: number;
   /** The last progress that was seen of the latest version. */
   progress: number;
+  /** True if the latest version was ready when it was last seen. */
+  isReady: boolean;
   /** Number of times that its progress began again, each in a new index that replaced the former one. */
   restarts: number;
   /** True once a cancellation of the latest version was sent. */
@@ -70,7 +72,9 @@ export function learnDocument(collection: KnownCollection, id: string, text: Aud
     versions: [{ text, state: 'accepted', goneAt: Infinity }],
     ready: -1,
     progress: 0,
-    restarts: 0,
+    isReady: false,
+    // Of the indexes that were requested before, at most one is still being built.
+    restarts: Math.max(0, collection.reindexes - 1),
     isCancelled: false,
     isBusy: false,
   };

@@ -19,7 +19,7 @@ const WEBHOOKS = '/api/v1/webhooks';
 const RECEIVER_URL = 'http://127.0.0.1:9/hooks';
 
 /** Maximum time for the text of a file, in milliseconds. */
-const EXTRACTION_MS = 50_000;
+const EXTRACTION_MS = 90_000;
 
 /** The tool call in the answers of {@link FuzzWorld.toolCall}. */
 const TOOL_CALL = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{}' } };
@@ -53,22 +53,24 @@ export class FuzzWorld {
   ) {}
 
   /**
-   * Creates the accounts and files. The texts are extracted before the first request: that has a low priority, so on a
-   * busy machine each request for a new file would wait until it is given up.
+   * Creates the accounts and files. The texts are extracted before the first request: the extraction has a low priority,
+   * so on a busy machine each request with a new file would wait until it is given up.
    */
   static async create(api: TestApi): Promise<FuzzWorld> {
     const admin = await registerAdmin(api);
     const text = await uploadedId(api.url, admin);
     const pdf = await uploadedId(api.url, admin, { name: 'a.pdf', bytes: await makePdf(['All is well.']) });
-    for (const id of [text, pdf])
-      await until(
+    const extracted = [text, pdf].map((id) =>
+      until(
         'the text of a file',
         async () => {
           const { body } = await admin.request('GET', `/api/v1/files/${id}`);
           return at(body, 'text_status') === 'ready';
         },
         EXTRACTION_MS,
-      );
+      ),
+    );
+    await Promise.all(extracted);
     return new FuzzWorld(api, admin, text, pdf);
   }
 

@@ -174,7 +174,7 @@ export class DocumentBody {
 
   @ApiProperty({
     description:
-      'Progress of the work, 0 to 1. Never decreases until the document is replaced, or, if it is not `ready`, a new index of the collection is complete.',
+      'Progress of the work, 0 to 1. Starts again when the document is replaced, and, unless it is `ready`, when a new index of the collection becomes active.',
     example: 0.4,
   })
   progress!: number;

@@ -78,8 +78,8 @@ const SHARES = { extracted: 0.1, chunked: 0.3 } as const;
 const HALF_CHUNKS = 200;
 
 /**
- * Returns the progress of an ingestion, 0 to 1. It never decreases, because none of the counts does; a
- * later version, or the same one in another index, is another ingestion.
+ * Returns the progress of an ingestion, 0 to 1. It never decreases, because none of the counts does. A
+ * later version, and the same one in another index, is another ingestion.
  */
 export function progressOf(ingestion: IngestionProgress): number {
   const { status, stage, hasVectors, chunkCount, chunkedCount, embeddedCount } = ingestion;

@@ -80,8 +80,11 @@ export class HostEndpoint {
     body: object | undefined,
     { signal, apiKey }: RequestOptions,
   ): Promise<ProviderRequest> {
-    const known = this.envelopes.get(path) ?? envelopeOf(this.client, path, body);
-    this.envelopes.set(path, known);
+    let known = this.envelopes.get(path);
+    if (known === undefined) {
+      known = envelopeOf(this.client, path, body);
+      this.envelopes.set(path, known);
+    }
     const { headers: own, ...address } = await known;
     const headers = apiKey === undefined ? own : { ...own, authorization: `Bearer ${apiKey}` };
     return { ...address, headers, body: body && JSON.stringify(body), signal };

@@ -441,7 +441,7 @@ describe('an answer that breaks off midway', () => {
     ]),
   );
 
-  it.each(turns)('(%s) in a turn on %s restarts on the next model', async (_name, surface, behavior) => {
+  it.each(turns)('(%s) in a turn on %s restarts on the next model', async (name, surface, behavior) => {
     const chain = freshChain();
     primary.setDefault(behavior);
     secondary.setDefault({ kind: 'answer', text: ['eight', ' nine'], usage: USAGE });
@@ -466,8 +466,8 @@ describe('an answer that breaks off midway', () => {
     const restarts = seen.events.filter((event) => at(event, 'restart') !== undefined);
     expect(restarts).toEqual([{ restart: true, delta: '', ...ids, model }]);
     const before = seen.events.slice(0, seen.events.indexOf(restarts[0]));
-    // A piece that has not been sent before the restart is not sent later. A fast restart may come before the first one.
-    expect(['', 'four', 'four five']).toContain(textOf(before));
+    // A piece that has not been sent before the restart is not sent later. A restart at once may come before the first.
+    expect([...(name === 'stalled' ? [] : ['']), 'four', 'four five']).toContain(textOf(before));
     expect(seen.events.at(-1)).toBe('[DONE]');
   });
 
