@@ -34,7 +34,7 @@ export class TransientSet<Item> implements Iterable<Item> {
    * Adds an item. An item that is added twice is in the set twice.
    * @returns function that removes it; further calls do nothing
    */
-  add(item: Item & {}): () => void {
+  add(item: NonNullable<Item>): () => void {
     const node: Node<Item> = { item, previous: this.tail, next: undefined };
     if (this.tail === undefined) this.head = node;
     else this.tail.next = node;

@@ -71,8 +71,8 @@ export class PrismaService implements OnApplicationShutdown {
   }
 
   /**
-   * Runs one statement without Prisma's engine, on a connection of the same pool, for the statements of every turn and call, and of
-   * searches. Values are parsed by `pg`; a `bigint` column is returned as a string.
+   * Runs one statement without Prisma's engine, on a connection of the same pool, for the statements of every turn and
+   * call, and of searches. Values are parsed by `pg`; a `bigint` column is returned as a string.
    * @returns the rows, unchecked
    * @throws DatabaseUnavailableError if the database is unavailable, or pg.DatabaseError if it rejects the statement
    */

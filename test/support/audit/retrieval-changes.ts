@@ -189,10 +189,14 @@ async function retry(client: RetrievalClient, document: KnownDocument, random: R
 async function reindex(client: RetrievalClient, collection: KnownCollection, random: Random): Promise<void> {
   client.count('reindexes');
   collection.changes += 1;
+  // Before the request: others may see the new index before its response arrives.
+  collection.reindexes += 1;
   const path = `${COLLECTIONS}/${collection.id}/reindex`;
   const outcome = await client.send(random, 'POST', path, indexSettings(random));
-  if (outcome === 'lost' || (typeof outcome !== 'string' && outcome.status === 202))
-    collection.reindexes += 1;
+  if (typeof outcome !== 'string') {
+    if (outcome.status === 202) collection.acceptedReindexes += 1;
+    else collection.reindexes -= 1;
+  }
   if (typeof outcome === 'string' || (outcome.status === 404 && collection.isMaybeGone)) return;
   if (outcome.status !== 202) client.unexpected(collection.id, 'a reindex', outcome);
 }

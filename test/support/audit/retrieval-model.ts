@@ -47,8 +47,10 @@ export interface KnownCollection extends Existence {
   readonly underway: Map<AuditText, number>;
   /** Uploads whose answer was lost, so that a document may exist whose id nobody knows. */
   readonly lost: Set<AuditText>;
-  /** Number of new indexes that were requested. */
+  /** Number of new indexes that were requested, without those that were refused. */
   reindexes: number;
+  /** Number of those whose request was answered. */
+  acceptedReindexes: number;
 }
 
 /** Returns a state of which no deletion is known. */
@@ -58,7 +60,15 @@ export function newExistence(): Existence {
 
 /** Returns a collection without documents. */
 export function newCollection(id: string): KnownCollection {
-  return { ...newExistence(), id, documents: [], underway: new Map(), lost: new Set(), reindexes: 0 };
+  return {
+    ...newExistence(),
+    id,
+    documents: [],
+    underway: new Map(),
+    lost: new Set(),
+    reindexes: 0,
+    acceptedReindexes: 0,
+  };
 }
 
 /** Adds a document whose id a response has shown, or returns it if it is known already. */
@@ -73,8 +83,8 @@ export function learnDocument(collection: KnownCollection, id: string, text: Aud
     ready: -1,
     progress: 0,
     isReady: false,
-    // Of the indexes that were requested before, at most one is still being built.
-    restarts: Math.max(0, collection.reindexes - 1),
+    // Of the indexes that were accepted before, at most one is still being built.
+    restarts: Math.max(0, collection.acceptedReindexes - 1),
     isCancelled: false,
     isBusy: false,
   };
