@@ -3,7 +3,12 @@ import { TransientSet } from './transient-set.js';
 
 interface ActiveOperation {
   readonly caller: AccountAccess;
-  readonly stop: () => void;
+  /**
+   * Undefined once the operation is unregistered. V8 may have created this object in the old generation, where it would
+   * keep the request of the callback until the next major garbage collection.
+   */
+  stop: (() => void) | undefined;
+  remove: (() => void) | undefined;
 }
 
 /**
@@ -19,21 +24,16 @@ export class ActiveOperations {
    * @returns function that unregisters it
    */
   register(caller: AccountAccess, stop: () => void): () => void {
-    const unregister = this.running.add({
-      caller,
-      stop: () => {
-        unregister();
-        stop();
-      },
-    });
-    return unregister;
+    const operation: ActiveOperation = { caller, stop, remove: undefined };
+    operation.remove = this.running.add(operation);
+    return () => void unregister(operation);
   }
 
   /** Stops the operations of an account or a key. */
   stop(shut: { readonly userId: string } | { readonly apiKeyId: string }): void {
-    for (const { caller, stop } of this.running) {
-      const { userId, apiKeyId } = caller;
-      if ('userId' in shut ? userId === shut.userId : apiKeyId === shut.apiKeyId) stop();
+    for (const operation of this.running) {
+      const { userId, apiKeyId } = operation.caller;
+      if ('userId' in shut ? userId === shut.userId : apiKeyId === shut.apiKeyId) unregister(operation)?.();
     }
   }
 
@@ -41,4 +41,12 @@ export class ActiveOperations {
   callers(): AccountAccess[] {
     return Array.from(this.running, ({ caller }) => caller);
   }
+}
+
+/** Unregisters an operation and returns its callback; undefined if it is unregistered already. */
+function unregister(operation: ActiveOperation): (() => void) | undefined {
+  const { stop } = operation;
+  operation.remove?.();
+  operation.stop = operation.remove = undefined;
+  return stop;
 }
